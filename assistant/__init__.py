@@ -1,0 +1,1 @@
+"""Who decides: planner, layouts from words, routing, commands."""

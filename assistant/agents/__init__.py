@@ -1,0 +1,1 @@
+"""The agents of a turn: planners and critic."""

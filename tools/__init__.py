@@ -1,0 +1,1 @@
+"""Who paints: values, pipeline, models and image tools."""

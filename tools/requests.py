@@ -1,0 +1,66 @@
+"""Requests: plain data that holds everything which affects a picture, seed included."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from eligen.tools.layout import Entity, Layout, Value
+
+Control = Literal["none", "untrained", "eligen"]
+Schedule = Literal["eligen", "flux"]
+RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=16)]
+
+
+class Lora(Value):
+    """A LoRA by name or file, with its weight; `sha256` pins the file it was."""
+
+    name: str
+    weight: float = Field(default=1.0, ge=-10, le=10)
+    sha256: str | None = None
+
+
+class GenerateRequest(Value):
+    """One picture to paint. Its JSON form is a line of `eligen render`; None means the profile's default."""
+
+    id: RequestId = "picture"
+    prompt: str
+    width: Side
+    height: Side
+    seed: int = Field(ge=0, lt=2**63)
+    entities: tuple[Entity, ...] = ()
+    background: str = ""
+    style: str = ""
+    profile: str | None = None
+    control: Control = "eligen"
+    steps: int | None = Field(default=None, ge=1, le=200)
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    true_cfg: float | None = Field(default=None, ge=0, le=50)
+    negative_prompt: str | None = None
+    eligen_on_negative: bool = False
+    schedule: Schedule | None = None
+    loras: tuple[Lora, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """Return what the request asks to see."""
+        return Layout(prompt=self.prompt, entities=self.entities, background=self.background, style=self.style)
+
+
+class InpaintRequest(GenerateRequest):
+    """A picture to repaint under a mask; `mask` None means the union of the entities' masks."""
+
+    image: str
+    mask: str | None = None
+    strength: float = Field(default=1.0, gt=0, le=1)
+    grow: int = Field(default=0, ge=0, le=256)
+    feather: int = Field(default=8, ge=0, le=256)
+
+    @model_validator(mode="after")
+    def _something_to_paint(self) -> Self:
+        if self.mask is None and not self.entities:
+            raise ValueError("an inpaint needs a mask or at least one entity")
+        return self
