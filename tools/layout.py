@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 SCHEMA_VERSION = 1
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a prompt is empty")
+    return text
+
+
+Prompt = Annotated[str, AfterValidator(_not_blank)]
 
 
 class Value(BaseModel):
@@ -102,27 +111,30 @@ class Entity(Value):
     """
 
     id: str = ""
-    prompt: str
+    prompt: Prompt
     box: Box
     mask: str | None = None
     reference: str | None = None
 
 
+def _unique_ids(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+    ids = [entity.id for entity in entities if entity.id]
+    if len(ids) != len(set(ids)):
+        raise ValueError(f"entity ids repeat: {', '.join(sorted({i for i in ids if ids.count(i) > 1}))}")
+    return entities
+
+
+Entities = Annotated[tuple[Entity, ...], AfterValidator(_unique_ids)]
+
+
 class Layout(Value):
     """What a picture should show: the global prompt, entities from back to front, background and style words."""
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    schema_version: int = Field(default=SCHEMA_VERSION, strict=True, ge=1, le=SCHEMA_VERSION)
     prompt: str
-    entities: tuple[Entity, ...] = ()
+    entities: Entities = ()
     background: str = ""
     style: str = ""
-
-    @model_validator(mode="after")
-    def _unique_ids(self) -> Self:
-        ids = [entity.id for entity in self.entities if entity.id]
-        if len(ids) != len(set(ids)):
-            raise ValueError(f"entity ids repeat: {sorted({i for i in ids if ids.count(i) > 1})}")
-        return self
 
     def entity(self, entity_id: str) -> Entity:
         """Return the entity of that id; KeyError when there is none."""

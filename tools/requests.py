@@ -6,12 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from eligen.tools.layout import Entity, Layout, Value
+from eligen.tools.layout import Entities, Layout, Prompt, Value
 
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=16)]
+Side = Annotated[int, Field(strict=True, ge=64, le=2048, multiple_of=16)]
 
 
 class Lora(Value):
@@ -26,11 +26,11 @@ class GenerateRequest(Value):
     """One picture to paint. Its JSON form is a line of `eligen render`; None means the profile's default."""
 
     id: RequestId = "picture"
-    prompt: str
+    prompt: Prompt
     width: Side
     height: Side
-    seed: int = Field(ge=0, lt=2**63)
-    entities: tuple[Entity, ...] = ()
+    seed: int = Field(strict=True, ge=0, lt=2**63)
+    entities: Entities = ()
     background: str = ""
     style: str = ""
     profile: str | None = None
