@@ -28,8 +28,9 @@ LIGHT = [
     "eligen.tools.errors",
     "eligen.tools.layout",
     "eligen.tools.metadata",
-    "eligen.tools.overlay",
+    "eligen.tools.requestfiles",
     "eligen.tools.requests",
+    "eligen.tools.userinput",
     "eligen.tools.vocabulary",
 ]
 

@@ -1,0 +1,93 @@
+"""Requests on disk: JSON lines that people write, and the JSON and PNG files that painting leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eligen.tools.errors import UserError
+from eligen.tools.imagefiles import open_image
+from eligen.tools.layout import Entity
+from eligen.tools.requests import GenerateRequest
+from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, validated
+
+PNG_KEY = "eligen"
+SPOKEN = ("prompt", "negative_prompt", "background", "style")
+
+
+def read_requests(path: Path) -> tuple[list[GenerateRequest], list[str]]:
+    """Return the requests of a .jsonl, .json or .png file, their files as absolute paths, and notices for the user.
+
+    Raises UserError that names the line when anything in the file is malformed, an id repeats or an image is broken.
+    """
+    requests: list[GenerateRequest] = []
+    notices: list[str] = []
+    seen: dict[str, str] = {}
+    for where, value in _values(path):
+        clean = without_controls(value)
+        if clean != value:
+            notices.append(f"{where}: control characters removed")
+        if isinstance(value, dict) and "id" not in value:
+            raise UserError(f"{where}: field 'id' is missing")
+        request = validated(GenerateRequest, clean, where)
+        if request.id in seen:
+            raise UserError(f"{where}: id {request.id!r} is also the id of {seen[request.id]}")
+        seen[request.id] = where
+        requests.append(request.model_copy(update={"entities": with_files(request.entities, path.parent, where)}))
+    if not requests:
+        raise UserError(f"{path} holds no line to render")
+    return requests, notices
+
+
+def read_request(path: Path) -> GenerateRequest:
+    """Return the one request of a .json or .png file that painting left behind; UserError as read_requests."""
+    requests, _ = read_requests(path)
+    return requests[0]
+
+
+def without_controls(value: Any, key: str = "") -> Any:
+    """Return a JSON value whose prompts, at any depth, are printable."""
+    if isinstance(value, dict):
+        return {name: without_controls(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_controls(item, key) for item in value]
+    return printable(value) if isinstance(value, str) and key in SPOKEN else value
+
+
+def with_files(entities: tuple[Entity, ...], folder: Path, where: str) -> tuple[Entity, ...]:
+    """Return the entities with their image paths, relative to a folder, made absolute; UserError when one is broken."""
+    return tuple(
+        entity.model_copy(
+            update={"mask": _file(entity.mask, folder, where), "reference": _file(entity.reference, folder, where)}
+        )
+        for entity in entities
+    )
+
+
+def _file(name: str | None, folder: Path, where: str) -> str | None:
+    if name is None:
+        return None
+    path = folder.absolute() / name
+    try:
+        open_image(path)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    except OSError as error:  # from asking whether a name too long is a file
+        raise UserError(f"{where}: cannot read {name[:80]!r}: {error.strerror}") from None
+    return str(path)
+
+
+def _values(path: Path) -> Iterator[tuple[str, Any]]:
+    match path.suffix.lower():
+        case ".jsonl":
+            yield from read_json_lines(path)
+        case ".json":
+            yield path.name, parse_json(read_text(path), path.name)
+        case ".png":
+            text = open_image(path).info.get(PNG_KEY)
+            if text is None:
+                raise UserError(f"{path} carries no layout: it was not painted by this program, or was saved anew")
+            yield path.name, parse_json(text, path.name)
+        case _:
+            raise UserError(f"{path} is neither .jsonl, .json nor .png")
