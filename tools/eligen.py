@@ -1,0 +1,459 @@
+"""EliGen on FLUX: entity prompts with masks, and inpainting of several entities at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import log
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
+from diffusers.utils import logging
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from eligen.tools import masks
+from eligen.tools.attention import Regions, regional_attention
+from eligen.tools.errors import UserError
+from eligen.tools.requests import Schedule
+from eligen.tools.text import PromptCache, encoder_state
+
+logger = logging.get_logger(__name__)
+
+ELIGEN_SHIFT = 3.0
+LAST_SIGMA = 0.003 / 1.002
+
+Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What one pass through the transformer is told, the same at every step.
+
+    `prompt_embeds` (1, L, D), `pooled_prompt_embeds` (1, P), `entity_embeds` (1, sum of entity lengths, D) and
+    `regions` (both None without entities), `img_ids` (tokens, 3).
+    """
+
+    prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor
+    img_ids: torch.Tensor
+    entity_embeds: torch.Tensor | None = None
+    regions: Regions | None = None
+
+    @property
+    def text(self) -> torch.Tensor:
+        """The text sequence (1, S, D): the entities' prompts in order, then the global prompt."""
+        if self.entity_embeds is None:
+            return self.prompt_embeds
+        return torch.cat([self.entity_embeds, self.prompt_embeds], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What inpainting keeps: packed image latents (1, T, C) wherever the packed bool `foreground` (1, T, C) is off."""
+
+    image_latents: torch.Tensor
+    foreground: torch.Tensor
+
+    def keep(self, noise_pred: torch.Tensor, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """Return the prediction, replaced in the background by the one that leads back to the image."""
+        return torch.where(self.foreground, noise_pred, (latents - self.image_latents) / sigma)
+
+
+class FluxEliGenPipeline(FluxPipeline):
+    """FLUX with entity-level control (EliGen, arXiv 2501.01097); `from_pretrained` takes any FLUX folder."""
+
+    _guidance_scale: float = 3.5
+    _joint_attention_kwargs: dict[str, Any] | None = None
+    _interrupt: bool = False
+
+    @cached_property
+    def prompt_cache(self) -> PromptCache:
+        """The embeddings of recent prompts; they are made anew when a text encoder or its LoRA changes."""
+        return PromptCache()
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | list[str] | None = None,
+        entity_prompts: Sequence[str] | None = None,
+        entity_masks: Sequence[Image.Image] | None = None,
+        negative_prompt: str | None = None,
+        image: Image.Image | torch.Tensor | None = None,
+        mask_image: Image.Image | None = None,
+        strength: float = 1.0,
+        inpaint: bool | None = None,
+        feather: int = 8,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int = 50,
+        guidance_scale: float = 3.5,
+        true_cfg_scale: float = 1.0,
+        eligen_on_negative: bool = False,
+        schedule: Schedule = "eligen",
+        shift: float | None = None,
+        num_images_per_prompt: int = 1,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        prompt_embeds: torch.Tensor | None = None,
+        pooled_prompt_embeds: torch.Tensor | None = None,
+        negative_prompt_embeds: torch.Tensor | None = None,
+        negative_pooled_prompt_embeds: torch.Tensor | None = None,
+        entity_prompt_embeds: torch.Tensor | None = None,
+        max_sequence_length: int = 512,
+        entity_max_sequence_length: int | None = None,
+        joint_attention_kwargs: dict[str, Any] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Callback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> FluxPipelineOutput | tuple[Any]:
+        """Paint one prompt.
+
+        Args (those which FluxPipeline does not have, or which mean more here):
+            entity_prompts, entity_masks: what to paint where; masks of any size and mode, 255 = on. A mask that
+                touches no token makes its entity inert.
+            negative_prompt: used when true_cfg_scale is not 1; "" if not given. It has no entities unless
+                eligen_on_negative, which sets it in every entity's region too.
+            image: a picture, or its latents (1, C, H/8, W/8) in model scale; repainted with `strength` of the noise.
+            mask_image: what to repaint; by default the union of the entity masks. Outside it the picture's own pixels
+                are pasted back, with an edge that fades inwards over `feather` pixels.
+            inpaint: False repaints the whole image even though there are masks.
+            schedule: "eligen", the reference's (static shift, 3 by default), or "flux", the pipeline's own; `shift`
+                overrides either.
+            latents: packed starting noise (num_images_per_prompt, H/16*W/16, 4C).
+            entity_prompt_embeds: (1, N, L, D), in place of entity_prompts.
+            entity_max_sequence_length: text tokens of an entity prompt; as max_sequence_length by default.
+
+        Returns a FluxPipelineOutput, or (images,); with output_type "latent", packed latents in float32.
+        Raises UserError for inputs that do not belong together.
+        """
+        height, width = self._picture_size(height, width, image)
+        prompt, entity_masks = _only(prompt), list(entity_masks or ())
+        self.check_inputs(
+            prompt,
+            None,
+            height,
+            width,
+            negative_prompt=negative_prompt,
+            prompt_embeds=prompt_embeds,
+            negative_prompt_embeds=negative_prompt_embeds,
+            pooled_prompt_embeds=pooled_prompt_embeds,
+            negative_pooled_prompt_embeds=negative_pooled_prompt_embeds,
+            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
+            max_sequence_length=max_sequence_length,
+        )
+        repainted = _repainted(image, mask_image, entity_masks, inpaint)
+        self._guidance_scale, self._joint_attention_kwargs = guidance_scale, joint_attention_kwargs
+        self._interrupt, self._current_timestep = False, None
+        entity_length = entity_max_sequence_length or max_sequence_length
+
+        if prompt_embeds is None:
+            prompt_embeds, pooled_prompt_embeds = self.embed(prompt, max_sequence_length), self.embed_pooled(prompt)
+        if entity_prompts:
+            entity_prompt_embeds = torch.stack([self.embed(text, entity_length) for text in entity_prompts], dim=1)
+        positive = self.conditioning(
+            prompt_embeds, pooled_prompt_embeds, height, width, entity_prompt_embeds, entity_masks
+        )
+        negative = None
+        if true_cfg_scale != 1:
+            if negative_prompt_embeds is None:
+                negative_prompt = negative_prompt or ""
+                negative_prompt_embeds = self.embed(negative_prompt, max_sequence_length)
+                negative_pooled_prompt_embeds = self.embed_pooled(negative_prompt)
+            each = negative_prompt_embeds if negative_prompt is None else self.embed(negative_prompt, entity_length)
+            negative_masks = entity_masks if eligen_on_negative else []
+            negative = self.conditioning(
+                negative_prompt_embeds,
+                negative_pooled_prompt_embeds,
+                height,
+                width,
+                each[:, None].expand(-1, len(negative_masks), -1, -1),
+                negative_masks,
+            )
+
+        scheduler = self.prepare_schedule(num_inference_steps, height, width, schedule, shift, strength)
+        self._num_timesteps = len(scheduler.timesteps)
+        latents = self.prepare_noise(height, width, num_images_per_prompt, generator, latents)
+        background = None
+        if image is not None:
+            image_latents = self.image_latents(image, height, width)
+            latents = (1 - scheduler.sigmas[0]) * image_latents + scheduler.sigmas[0] * latents
+            background = self.background(image_latents, repainted, height, width) if repainted else None
+        latents = self.denoise(
+            latents,
+            scheduler,
+            positive,
+            negative,
+            true_cfg_scale=true_cfg_scale,
+            background=background,
+            callback=callback_on_step_end,
+            callback_inputs=callback_on_step_end_tensor_inputs,
+        )
+        if output_type == "latent":
+            images = latents
+        else:
+            images = self.decode(latents, height, width)
+            if repainted and isinstance(image, Image.Image):
+                images = self.paste_back(images, image, repainted, feather)
+            images = self.image_processor.postprocess(images, output_type, [False] * len(images))
+        self.maybe_free_model_hooks()
+        return FluxPipelineOutput(images=images) if return_dict else (images,)
+
+    # -- text
+
+    def embed(self, text: str, length: int) -> torch.Tensor:
+        """Return the T5 embedding (1, length, D) of a text, remembered; says so when the text is cut."""
+        if (tokens := self.token_count(text)) > length:
+            logger.warning(f"prompt cut from {tokens} to {length} tokens: {text[:60]!r}")
+        key = (text, length, self.tokenizer_2.__hash__(), encoder_state(self.text_encoder_2))
+        dtype = self.text_encoder_2.dtype
+
+        def encode() -> torch.Tensor:
+            ids = self.tokenizer_2(
+                text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+            ).input_ids
+            return self.text_encoder_2(ids.to(self._execution_device))[0].to(dtype)
+
+        return self.prompt_cache.get(key, encode).to(self._execution_device)
+
+    def embed_pooled(self, text: str) -> torch.Tensor:
+        """Return CLIP's pooled embedding (1, P) of a text, remembered."""
+        key = (text, encoder_state(self.text_encoder))
+        return self.prompt_cache.get(key, lambda: self._get_clip_prompt_embeds(text)).to(self._execution_device)
+
+    def token_count(self, text: str) -> int:
+        """Return how many T5 tokens a text has, its end mark included."""
+        return len(self.tokenizer_2(text, truncation=False, verbose=False).input_ids)
+
+    # -- what stays the same at every step
+
+    def conditioning(
+        self,
+        prompt_embeds: torch.Tensor,
+        pooled_prompt_embeds: torch.Tensor,
+        height: int,
+        width: int,
+        entity_prompt_embeds: torch.Tensor | None = None,
+        entity_masks: Sequence[Image.Image] = (),
+    ) -> Conditioning:
+        """Return what a pass is told, from (1, L, D), (1, P) and, with N masks, (1, N, L', D) embeddings.
+
+        Raises UserError when there is not one mask for each entity prompt.
+        """
+        count = 0 if entity_prompt_embeds is None else entity_prompt_embeds.shape[1]
+        if count != len(entity_masks):
+            raise UserError(f"{len(entity_masks)} entity masks for {count} entity prompts: each prompt needs one mask")
+        device, cell = self._execution_device, self.vae_scale_factor
+        img_ids = self._prepare_latent_image_ids(1, height // cell // 2, width // cell // 2, device, torch.float32)
+        plain = Conditioning(prompt_embeds.to(device), pooled_prompt_embeds.to(device), img_ids)
+        if entity_prompt_embeds is None or not count:
+            return plain
+        tokens = masks.token_masks(masks.latent_masks(entity_masks, height // cell, width // cell))
+        lengths = (entity_prompt_embeds.shape[2],) * count + (prompt_embeds.shape[1],)
+        regions = Regions(tokens[None].to(device), lengths)
+        return replace(plain, entity_embeds=entity_prompt_embeds.flatten(1, 2).to(device), regions=regions)
+
+    def prepare_schedule(
+        self,
+        num_inference_steps: int,
+        height: int,
+        width: int,
+        schedule: Schedule = "eligen",
+        shift: float | None = None,
+        strength: float = 1.0,
+    ) -> FlowMatchEulerDiscreteScheduler:
+        """Return a scheduler whose `sigmas` and `timesteps` are set; the pipeline's own is left alone."""
+        if schedule == "eligen":
+            first = LAST_SIGMA + (1 - LAST_SIGMA) * strength
+            scheduler = FlowMatchEulerDiscreteScheduler(shift=ELIGEN_SHIFT if shift is None else shift)
+            sigmas = torch.linspace(first, LAST_SIGMA, num_inference_steps).numpy()
+            scheduler.set_timesteps(sigmas=sigmas, device=self._execution_device)
+            return scheduler
+        config = self.scheduler.config
+        scheduler = type(self.scheduler).from_config(config, **({} if shift is None else {"shift": shift}))
+        tokens = (height // self.vae_scale_factor // 2) * (width // self.vae_scale_factor // 2)
+        mu = calculate_shift(
+            tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift
+        )
+        steps = max(round(num_inference_steps * strength), 1)
+        sigmas = torch.linspace(1, 1 / num_inference_steps, num_inference_steps)[-steps:].numpy()
+        scheduler.set_timesteps(sigmas=sigmas, mu=mu if shift is None else log(shift), device=self._execution_device)
+        return scheduler
+
+    def prepare_noise(
+        self,
+        height: int,
+        width: int,
+        count: int = 1,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return packed float32 noise (count, tokens, 4C), drawn unless given as `latents`."""
+        if latents is not None:
+            return latents.to(self._execution_device, torch.float32)
+        channels = self.transformer.config.in_channels // 4
+        shape = (count, channels, height // self.vae_scale_factor, width // self.vae_scale_factor)
+        noise = randn_tensor(shape, generator=generator, device=self._execution_device, dtype=torch.float32)
+        return self._pack_latents(noise, *shape)
+
+    # -- the loop
+
+    def denoise(
+        self,
+        latents: torch.Tensor,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        positive: Conditioning,
+        negative: Conditioning | None = None,
+        *,
+        true_cfg_scale: float = 1.0,
+        background: Background | None = None,
+        callback: Callback | None = None,
+        callback_inputs: Sequence[str] = ("latents",),
+    ) -> torch.Tensor:
+        """Return packed latents (B, T, 4C) after all steps, or the steps up to an interrupt."""
+        scheduler.set_begin_index(0)
+        with regional_attention(self.transformer), self.progress_bar(total=len(scheduler.timesteps)) as progress:
+            for step, timestep in enumerate(scheduler.timesteps):
+                if self.interrupt:
+                    break
+                self._current_timestep = timestep
+                noise_pred = self.predict_guided(latents, timestep, positive, negative, true_cfg_scale)
+                if background is not None:
+                    noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step])
+                latents = scheduler.step(noise_pred, timestep, latents, return_dict=False)[0]
+                if callback is not None:
+                    offered = {"latents": latents, "prompt_embeds": positive.prompt_embeds}
+                    answer = callback(self, step, timestep, {name: offered[name] for name in callback_inputs})
+                    latents = answer.get("latents", latents)
+                    positive = replace(positive, prompt_embeds=answer.get("prompt_embeds", positive.prompt_embeds))
+                progress.update()
+        self._current_timestep = None
+        return latents
+
+    def predict_guided(
+        self,
+        latents: torch.Tensor,
+        timestep: torch.Tensor,
+        positive: Conditioning,
+        negative: Conditioning | None,
+        true_cfg_scale: float,
+    ) -> torch.Tensor:
+        """Return the prediction with classifier-free guidance, or the positive one alone where negative is None."""
+        with self.transformer.cache_context("cond"):
+            noise_pred = self.predict_noise(latents, timestep, positive, self.guidance_scale)
+        if negative is None:
+            return noise_pred
+        with self.transformer.cache_context("uncond"):
+            opposite = self.predict_noise(latents, timestep, negative, self.guidance_scale)
+        return opposite + true_cfg_scale * (noise_pred - opposite)
+
+    @torch.no_grad()
+    def predict_noise(
+        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning, guidance_scale: float = 3.5
+    ) -> torch.Tensor:
+        """Return one pass's float32 prediction (B, T, 4C) for packed latents (B, T, 4C) at a timestep in 0..1000."""
+        batch, dtype = latents.shape[0], self.transformer.dtype
+        text = conditioning.text.to(dtype).expand(batch, -1, -1)
+        guidance = None
+        if self.transformer.config.guidance_embeds:
+            guidance = torch.full([batch], guidance_scale, device=latents.device, dtype=torch.float32)
+        with regional_attention(self.transformer):
+            noise_pred: torch.Tensor = self.transformer(
+                hidden_states=latents.to(dtype),
+                encoder_hidden_states=text,
+                pooled_projections=conditioning.pooled_prompt_embeds.to(dtype).expand(batch, -1),
+                timestep=timestep.expand(batch) / 1000,
+                guidance=guidance,
+                img_ids=conditioning.img_ids,
+                txt_ids=torch.zeros(text.shape[1], 3, device=latents.device),
+                joint_attention_kwargs={**(self._joint_attention_kwargs or {}), "regions": conditioning.regions},
+                return_dict=False,
+            )[0]
+        return noise_pred.float()
+
+    # -- pictures
+
+    def image_latents(self, image: Image.Image | torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Return a picture's packed float32 latents (1, tokens, 4C) in model scale; latents (1, C, h, w) are packed."""
+        if isinstance(image, Image.Image):
+            pixels = self.image_processor.preprocess(image.convert("RGB"), height=height, width=width)
+            pixels = pixels.to(self._execution_device, self.vae.dtype)
+            encoded = self.vae.encode(pixels).latent_dist.mode().float()
+            image = (encoded - self.vae.config.shift_factor) * self.vae.config.scaling_factor
+        return self._pack_latents(image.to(self._execution_device, torch.float32), *image.shape)
+
+    def background(
+        self, image_latents: torch.Tensor, repainted: Sequence[Image.Image], height: int, width: int
+    ) -> Background:
+        """Return what to keep of packed latents (1, T, 4C), outside the union of the masks."""
+        rows, columns = height // self.vae_scale_factor, width // self.vae_scale_factor
+        channels = image_latents.shape[2] // 4
+        cells = masks.foreground(repainted, rows, columns).expand(1, channels, -1, -1)
+        foreground = self._pack_latents(cells.contiguous(), 1, channels, rows, columns)
+        return Background(image_latents, foreground.to(image_latents.device))
+
+    def decode(self, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Return pictures (B, 3, H, W) in 0..1, float32, of packed latents."""
+        unpacked = self._unpack_latents(latents, height, width, self.vae_scale_factor)
+        unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
+        decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
+        return (decoded.float() / 2 + 0.5).clamp(0, 1)
+
+    @staticmethod
+    def paste_back(
+        pictures: torch.Tensor, image: Image.Image, repainted: Sequence[Image.Image], feather: int
+    ) -> torch.Tensor:
+        """Return the pictures (B, 3, H, W) inside the masks and the image's own pixels outside them."""
+        height, width = pictures.shape[-2:]
+        before = image.convert("RGB")
+        if before.size != (width, height):
+            before = before.resize((width, height), Image.Resampling.LANCZOS)
+        original = torch.from_numpy(np.asarray(before, dtype=np.float32) / 255).permute(2, 0, 1).to(pictures.device)
+        opacity = torch.from_numpy(masks.feathered(masks.union(repainted, height, width), feather))
+        return torch.lerp(original.expand_as(pictures), pictures, opacity.to(pictures.device))
+
+    def _picture_size(
+        self, height: int | None, width: int | None, image: Image.Image | torch.Tensor | None
+    ) -> tuple[int, int]:
+        """Return (height, width): as asked, else the image's, else the model's; UserError unless whole tokens."""
+        cell = self.vae_scale_factor
+        default = (self.default_sample_size * cell,) * 2
+        if isinstance(image, Image.Image):
+            default = (image.height, image.width)
+        elif image is not None:
+            default = (image.shape[-2] * cell, image.shape[-1] * cell)
+        height, width = height or default[0], width or default[1]
+        if height % (2 * cell) or width % (2 * cell):
+            raise UserError(f"size {width}x{height} is not a multiple of {2 * cell} in both directions")
+        return height, width
+
+
+def _only(prompt: str | list[str] | None) -> str | None:
+    if not isinstance(prompt, list):
+        return prompt
+    if len(prompt) != 1:
+        raise UserError(f"one prompt per call, not {len(prompt)}: use num_images_per_prompt or call again")
+    return prompt[0]
+
+
+def _repainted(
+    image: Image.Image | torch.Tensor | None,
+    mask_image: Image.Image | None,
+    entity_masks: list[Image.Image],
+    inpaint: bool | None,
+) -> list[Image.Image]:
+    """Return the masks whose union is repainted; none when the whole picture is."""
+    if image is None and (mask_image is not None or inpaint):
+        raise UserError("inpainting needs an image")
+    if mask_image is not None and inpaint is False:
+        raise UserError("a mask_image makes no sense with inpaint=False")
+    chosen = entity_masks if mask_image is None else [mask_image]
+    if inpaint and not chosen:
+        raise UserError("inpainting needs a mask_image or entity masks")
+    return [] if image is None or inpaint is False else chosen
