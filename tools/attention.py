@@ -109,8 +109,14 @@ def _text_heads(attn: Attention, x: torch.Tensor) -> Heads:
 
 @contextmanager
 def regional_attention(transformer: FluxTransformer2DModel) -> Iterator[None]:
-    """Let the transformer understand `joint_attention_kwargs={"regions": Regions}`; on leaving, its own processors are back."""
+    """Let the transformer understand `joint_attention_kwargs={"regions": Regions}`; its own processors return after.
+
+    Nested uses change nothing.
+    """
     before = dict(transformer.attn_processors)
+    if all(isinstance(processor, EliGenAttnProcessor) for processor in before.values()):
+        yield
+        return
     transformer.set_attn_processor({name: _following(processor) for name, processor in before.items()})
     try:
         yield

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from diffusers.utils import logging
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from eligen.tools import masks
+from eligen.tools import lora, masks
 from eligen.tools.attention import Regions, regional_attention
 from eligen.tools.errors import UserError
 from eligen.tools.requests import Schedule
@@ -204,6 +206,30 @@ class FluxEliGenPipeline(FluxPipeline):
             images = self.image_processor.postprocess(images, output_type, [False] * len(images))
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=images) if return_dict else (images,)
+
+    # -- LoRA
+
+    def load_lora_weights(
+        self,
+        pretrained_model_name_or_path_or_dict: str | Path | Mapping[str, torch.Tensor],
+        adapter_name: str | None = None,
+        *,
+        weight: float = 1.0,
+        weight_name: str = "pytorch_lora_weights.safetensors",
+    ) -> None:
+        """Add a LoRA of any known layout to the transformer, active with this weight beside those already active.
+
+        Takes a safetensors file, a folder that holds `weight_name`, or tensors. `set_adapters`, `delete_adapters` and
+        `unload_lora_weights` work as in diffusers. Raises UserError when any part of it does not fit this model.
+        """
+        source, config = pretrained_model_name_or_path_or_dict, {}
+        if not isinstance(source, Mapping):
+            path = Path(source)
+            source, config = lora.read(path / weight_name if path.is_dir() else path)
+        taken = getattr(self.transformer, "peft_config", {})
+        free = next(name for name in map("default_{}".format, count()) if name not in taken)
+        adapted = lora.adapt(source, config, self.transformer)
+        lora.attach(self.transformer, adapted, adapter_name or free, weight, pipeline=self)
 
     # -- text
 

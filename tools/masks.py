@@ -37,7 +37,7 @@ def latent_masks(masks: Sequence[Image.Image], rows: int, columns: int) -> torch
 
 
 def token_masks(latent: torch.Tensor) -> torch.Tensor:
-    """Return bool (N, rows/2 * columns/2), row-major, from bool (N, rows, columns): a token is on if any of its 2x2 cells is."""
+    """Return bool (N, rows/2 * columns/2), row-major, from (N, rows, columns): a token is on if any of its cells is."""
     count, rows, columns = latent.shape
     return latent.view(count, rows // 2, 2, columns // 2, 2).any(dim=4).any(dim=2).flatten(1)
 
@@ -56,7 +56,7 @@ def _resized(masks: Sequence[Image.Image], rows: int, columns: int, resampling: 
 
 
 def vanished(masks: Sequence[Image.Image], height: int, width: int, *, cell: int = 8) -> list[int]:
-    """Return the indices of masks that touch no token of a height x width picture: empty, or too small to be sampled."""
+    """Return the indices of masks that touch no token of a height x width picture: empty, or smaller than a cell."""
     on = token_masks(latent_masks(masks, height // cell, width // cell)) if masks else torch.zeros(0, 1)
     return [index for index, tokens in enumerate(on) if not tokens.any()]
 

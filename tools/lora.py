@@ -1,0 +1,207 @@
+"""LoRA files for FLUX in every layout we know, as peft adapters on a FluxTransformer2DModel."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import FluxTransformer2DModel
+from peft.tuners.lora import LoraLayer
+from peft.utils.other import get_pattern_key
+from safetensors import SafetensorError, safe_open
+
+from eligen.tools.errors import UserError
+
+# Block module in DiffSynth's spelling, in Black Forest Labs' (as kohya writes it), and in diffusers'. A fused module
+# stands for several of diffusers', stacked by rows in this order.
+DOUBLE_BLOCK = (
+    ("norm1_a.linear", "img_mod_lin", ("norm1.linear",)),
+    ("norm1_b.linear", "txt_mod_lin", ("norm1_context.linear",)),
+    ("attn.a_to_qkv", "img_attn_qkv", ("attn.to_q", "attn.to_k", "attn.to_v")),
+    ("attn.b_to_qkv", "txt_attn_qkv", ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj")),
+    ("attn.a_to_out", "img_attn_proj", ("attn.to_out.0",)),
+    ("attn.b_to_out", "txt_attn_proj", ("attn.to_add_out",)),
+    ("ff_a.0", "img_mlp_0", ("ff.net.0.proj",)),
+    ("ff_a.2", "img_mlp_2", ("ff.net.2",)),
+    ("ff_b.0", "txt_mlp_0", ("ff_context.net.0.proj",)),
+    ("ff_b.2", "txt_mlp_2", ("ff_context.net.2",)),
+)
+SINGLE_BLOCK = (
+    ("norm.linear", "modulation_lin", ("norm.linear",)),
+    ("to_qkv_mlp", "linear1", ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp")),
+    ("proj_out", "linear2", ("proj_out",)),
+)
+BLOCKS = {
+    "double": ("transformer_blocks", {name: to for raw, bfl, to in DOUBLE_BLOCK for name in (raw, bfl)}),
+    "single": ("single_transformer_blocks", {name: to for raw, bfl, to in SINGLE_BLOCK for name in (raw, bfl)}),
+}
+
+KEY = re.compile(r"(?P<module>.+?)\.(?:(?P<part>lora_A|lora_B|lora_down|lora_up)(?:\.[^.]+)?\.weight|(?P<alpha>alpha))")
+PARTS = {"lora_A": "down", "lora_down": "down", "lora_B": "up", "lora_up": "up"}
+KOHYA = re.compile(r"lora_unet_(?P<kind>double|single)_blocks_(?P<number>\d+)_(?P<name>\w+)")
+DIFFSYNTH = re.compile(r"(?:pipe\.)?(?:dit\.)?(?P<single>single_)?blocks\.(?P<number>\d+)\.(?P<name>.+)")
+PEFT = re.compile(r"(?:base_model\.model\.)?(?:transformer\.)?(?P<module>.+)")
+
+METADATA = "lora_adapter_metadata"
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """What a LoRA adds to one module's weight: alpha / rank * up (out, rank) @ down (rank, in)."""
+
+    down: torch.Tensor
+    up: torch.Tensor
+    alpha: float
+
+    @property
+    def rank(self) -> int:
+        return self.down.shape[0]
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return a safetensors file's tensors and the adapter configuration diffusers may have saved in it.
+
+    Raises UserError when the file is missing or is not a whole safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            return {key: file.get_tensor(key) for key in sorted(file.keys())}, json.loads(metadata.get(METADATA, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"cannot read the LoRA {path}: {error}") from error
+
+
+def adapt(
+    tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any], transformer: FluxTransformer2DModel
+) -> dict[str, LowRank]:
+    """Return the LoRA by diffusers module name, fused modules split.
+
+    Raises UserError, naming keys or shapes, unless every tensor belongs to a linear layer of this transformer.
+    """
+    by_module: defaultdict[str, dict[str, torch.Tensor]] = defaultdict(dict)
+    strange = []
+    for key, tensor in tensors.items():
+        if match := KEY.fullmatch(key):
+            by_module[match["module"]][PARTS.get(match["part"], "alpha")] = tensor
+        else:
+            strange.append(key)
+    layers = {module: _layers(module, transformer) for module in by_module}
+    strange += [module for module, found in layers.items() if not found]
+    if strange or not by_module:
+        known = sum(map(bool, layers.values()))
+        raise UserError(
+            f"not a LoRA for this model: {known} modules match, {len(strange)} names do not: {_some(strange)}"
+        )
+    fitted: dict[str, LowRank] = {}
+    for module, parts in by_module.items():
+        fitted |= _fit(module, parts, layers[module], config)
+    return fitted
+
+
+def attach(
+    transformer: FluxTransformer2DModel,
+    lora: Mapping[str, LowRank],
+    adapter_name: str,
+    weight: float = 1.0,
+    pipeline: Any = None,
+) -> None:
+    """Add the LoRA as a peft adapter, active with this weight beside those already active.
+
+    `pipeline` is the one that offloads the transformer, if any. Raises UserError when the name is taken or has a dot.
+    """
+    if adapter_name in getattr(transformer, "peft_config", {}) or "." in adapter_name:
+        raise UserError(f"the adapter name {adapter_name!r} is in use or contains a dot")
+    active = transformer.active_adapters() if transformer._hf_peft_config_loaded else []
+    state = {f"{module}.lora_A.weight": part.down for module, part in lora.items()}
+    state |= {f"{module}.lora_B.weight": part.up for module, part in lora.items()}
+    transformer.load_lora_adapter(
+        state, prefix=None, adapter_name=adapter_name, metadata=_peft_config(lora), _pipeline=pipeline
+    )
+    transformer.set_adapter([*active, adapter_name])
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.set_scale(adapter_name, weight)
+
+
+Layers = dict[str, torch.nn.Linear]
+
+
+def _layers(module: str, transformer: FluxTransformer2DModel) -> Layers:
+    """Return the linear layers that a file's module name stands for, by diffusers name; none when it is unknown."""
+    found: Layers = {}
+    for name in _diffusers_names(module):
+        try:
+            layer = transformer.get_submodule(name)
+        except AttributeError:
+            return {}
+        if not isinstance(layer, torch.nn.Linear | LoraLayer):
+            return {}
+        found[name] = layer
+    return found
+
+
+def _diffusers_names(module: str) -> list[str]:
+    if match := KOHYA.fullmatch(module):
+        kind = match["kind"]
+    elif match := DIFFSYNTH.fullmatch(module):
+        kind = "single" if match["single"] else "double"
+    elif match := PEFT.fullmatch(module):
+        return [match["module"]]
+    else:
+        return []
+    blocks, names = BLOCKS[kind]
+    return [f"{blocks}.{match['number']}.{name}" for name in names.get(match["name"], ())]
+
+
+def _fit(
+    module: str, parts: Mapping[str, torch.Tensor], layers: Layers, config: Mapping[str, Any]
+) -> dict[str, LowRank]:
+    """Return the module's LoRA split over the layers it stands for, its shapes checked against theirs."""
+    if not {"down", "up"} <= parts.keys():
+        raise UserError(f"broken LoRA: {module} has only {' and '.join(sorted(parts))}")
+    down, up = parts["down"], parts["up"]
+    rows = [layer.out_features for layer in layers.values()]
+    columns = next(iter(layers.values())).in_features
+    rank = down.shape[0]
+    if down.shape != (rank, columns) or up.shape != (sum(rows), rank):
+        raise UserError(
+            f"a LoRA of another model: {module} has {tuple(down.shape)} and {tuple(up.shape)}, "
+            f"this one needs (rank, {columns}) and ({sum(rows)}, rank)"
+        )
+    alpha = parts["alpha"].item() if "alpha" in parts else _configured_alpha(config, module, rank)
+    return {name: LowRank(down, up_rows, alpha) for name, up_rows in zip(layers, up.split(rows), strict=True)}
+
+
+def _configured_alpha(config: Mapping[str, Any], module: str, rank: int) -> float:
+    """Return alpha as diffusers saved it in the file's metadata, else the rank, that is a scale of 1."""
+    if not config:
+        return rank
+    config = {key.removeprefix("transformer."): value for key, value in config.items()}
+    patterns = config.get("alpha_pattern") or {}
+    name = module.removeprefix("transformer.")
+    alpha = patterns.get(get_pattern_key(list(patterns), name), config["lora_alpha"])
+    return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha
+
+
+def _peft_config(lora: Mapping[str, LowRank]) -> dict[str, Any]:
+    """Return LoraConfig arguments: the commonest rank and alpha, and every module that departs from them."""
+    rank = Counter(part.rank for part in lora.values()).most_common(1)[0][0]
+    alpha = Counter(part.alpha for part in lora.values()).most_common(1)[0][0]
+    return {
+        "r": rank,
+        "lora_alpha": alpha,
+        "rank_pattern": {f"^{re.escape(name)}": part.rank for name, part in lora.items() if part.rank != rank},
+        "alpha_pattern": {f"^{re.escape(name)}": part.alpha for name, part in lora.items() if part.alpha != alpha},
+        "target_modules": list(lora),
+    }
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "") if names else "(it is empty)"
