@@ -15,7 +15,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from eligen.tools import masks
-from eligen.tools.eligen import Conditioning, FluxEliGenPipeline
+from eligen.tools.conditions import Conditioning
+from eligen.tools.eligen import FluxEliGenPipeline
 
 FOLDER = Path(os.environ.get("ELIGEN_PARITY_DIR") or Path(__file__).parent / "fixtures" / "parity")
 NOISE_TOLERANCE = 1e-6

@@ -3,68 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from itertools import count
-from math import log
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
-from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
-from diffusers.utils import logging
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from eligen.tools import lora, masks
 from eligen.tools.attention import Regions, regional_attention
+from eligen.tools.conditions import Background, Conditioning, repainted_masks
 from eligen.tools.errors import UserError
 from eligen.tools.requests import Schedule
+from eligen.tools.schedules import eligen_schedule, flux_schedule
 from eligen.tools.text import PromptCache, encoder_state
 
-logger = logging.get_logger(__name__)
-
-ELIGEN_SHIFT = 3.0
-LAST_SIGMA = 0.003 / 1.002
-
 Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
-
-
-@dataclass(frozen=True, eq=False)
-class Conditioning:
-    """What one pass through the transformer is told, the same at every step.
-
-    `prompt_embeds` (1, L, D), `pooled_prompt_embeds` (1, P), `entity_embeds` (1, sum of entity lengths, D) and
-    `regions` (both None without entities), `img_ids` (tokens, 3).
-    """
-
-    prompt_embeds: torch.Tensor
-    pooled_prompt_embeds: torch.Tensor
-    img_ids: torch.Tensor
-    entity_embeds: torch.Tensor | None = None
-    regions: Regions | None = None
-
-    @property
-    def text(self) -> torch.Tensor:
-        """The text sequence (1, S, D): the entities' prompts in order, then the global prompt."""
-        if self.entity_embeds is None:
-            return self.prompt_embeds
-        return torch.cat([self.entity_embeds, self.prompt_embeds], dim=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Background:
-    """What inpainting keeps: packed image latents (1, T, C) wherever the packed bool `foreground` (1, T, C) is off."""
-
-    image_latents: torch.Tensor
-    foreground: torch.Tensor
-
-    def keep(self, noise_pred: torch.Tensor, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """Return the prediction, replaced in the background by the one that leads back to the image."""
-        return torch.where(self.foreground, noise_pred, (latents - self.image_latents) / sigma)
 
 
 class FluxEliGenPipeline(FluxPipeline):
@@ -122,6 +80,7 @@ class FluxEliGenPipeline(FluxPipeline):
                 touches no token makes its entity inert.
             negative_prompt: used when true_cfg_scale is not 1; "" if not given. It has no entities unless
                 eligen_on_negative, which sets it in every entity's region too.
+            num_images_per_prompt: pictures of the one prompt, from one generator or one each.
             image: a picture, or its latents (1, C, H/8, W/8) in model scale; repainted with `strength` of the noise.
             mask_image: what to repaint; by default the union of the entity masks. Outside it the picture's own pixels
                 are pasted back, with an edge that fades inwards over `feather` pixels.
@@ -136,6 +95,8 @@ class FluxEliGenPipeline(FluxPipeline):
         Raises UserError for inputs that do not belong together.
         """
         height, width = self._picture_size(height, width, image)
+        if isinstance(image, Image.Image):
+            image = _fitted(image, height, width)
         prompt, entity_masks = _only(prompt), list(entity_masks or ())
         self.check_inputs(
             prompt,
@@ -150,34 +111,29 @@ class FluxEliGenPipeline(FluxPipeline):
             callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
             max_sequence_length=max_sequence_length,
         )
-        repainted = _repainted(image, mask_image, entity_masks, inpaint)
+        if entity_prompts and entity_prompt_embeds is not None:
+            raise UserError("give entity_prompts or entity_prompt_embeds, not both")
+        repainted = repainted_masks(image, mask_image, entity_masks, inpaint)
         self._guidance_scale, self._joint_attention_kwargs = guidance_scale, joint_attention_kwargs
         self._interrupt, self._current_timestep = False, None
         entity_length = entity_max_sequence_length or max_sequence_length
 
-        if prompt_embeds is None:
-            prompt_embeds, pooled_prompt_embeds = self.embed(prompt, max_sequence_length), self.embed_pooled(prompt)
+        texts = self._texts(prompt, prompt_embeds, pooled_prompt_embeds, max_sequence_length)
         if entity_prompts:
-            entity_prompt_embeds = torch.stack([self.embed(text, entity_length) for text in entity_prompts], dim=1)
-        positive = self.conditioning(
-            prompt_embeds, pooled_prompt_embeds, height, width, entity_prompt_embeds, entity_masks
-        )
+            entity_prompt_embeds = self.embed_each(entity_prompts, entity_length)
+        positive = self.conditioning(*texts, height, width, entity_prompt_embeds, entity_masks)
         negative = None
         if true_cfg_scale != 1:
-            if negative_prompt_embeds is None:
-                negative_prompt = negative_prompt or ""
-                negative_prompt_embeds = self.embed(negative_prompt, max_sequence_length)
-                negative_pooled_prompt_embeds = self.embed_pooled(negative_prompt)
-            each = negative_prompt_embeds if negative_prompt is None else self.embed(negative_prompt, entity_length)
-            negative_masks = entity_masks if eligen_on_negative else []
-            negative = self.conditioning(
-                negative_prompt_embeds,
-                negative_pooled_prompt_embeds,
-                height,
-                width,
-                each[:, None].expand(-1, len(negative_masks), -1, -1),
-                negative_masks,
+            texts = self._texts(
+                negative_prompt or "", negative_prompt_embeds, negative_pooled_prompt_embeds, max_sequence_length
             )
+            if eligen_on_negative and entity_masks:
+                known = negative_prompt_embeds is not None
+                each = texts[0] if known else self.embed(negative_prompt or "", entity_length)
+                repeated = torch.stack([each] * len(entity_masks), dim=1)
+                negative = self.conditioning(*texts, height, width, repeated, entity_masks)
+            else:
+                negative = self.conditioning(*texts, height, width)
 
         scheduler = self.prepare_schedule(num_inference_steps, height, width, schedule, shift, strength)
         self._num_timesteps = len(scheduler.timesteps)
@@ -226,35 +182,38 @@ class FluxEliGenPipeline(FluxPipeline):
         if not isinstance(source, Mapping):
             path = Path(source)
             source, config = lora.read(path / weight_name if path.is_dir() else path)
-        taken = getattr(self.transformer, "peft_config", {})
-        free = next(name for name in map("default_{}".format, count()) if name not in taken)
-        adapted = lora.adapt(source, config, self.transformer)
-        lora.attach(self.transformer, adapted, adapter_name or free, weight, pipeline=self)
+        lora.attach(self.transformer, lora.adapt(source, config, self.transformer), adapter_name, weight, pipeline=self)
 
     # -- text
 
     def embed(self, text: str, length: int) -> torch.Tensor:
-        """Return the T5 embedding (1, length, D) of a text, remembered; says so when the text is cut."""
-        if (tokens := self.token_count(text)) > length:
-            logger.warning(f"prompt cut from {tokens} to {length} tokens: {text[:60]!r}")
-        key = (text, length, self.tokenizer_2.__hash__(), encoder_state(self.text_encoder_2))
-        dtype = self.text_encoder_2.dtype
+        """Return the T5 embedding (1, length, D) of a text, cut to that many tokens; remembered."""
 
         def encode() -> torch.Tensor:
-            ids = self.tokenizer_2(
-                text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-            ).input_ids
-            return self.text_encoder_2(ids.to(self._execution_device))[0].to(dtype)
+            return self._get_t5_prompt_embeds(text, max_sequence_length=length, dtype=self.text_encoder_2.dtype)
 
+        key = (text, length, encoder_state(self.text_encoder_2))
         return self.prompt_cache.get(key, encode).to(self._execution_device)
 
     def embed_pooled(self, text: str) -> torch.Tensor:
-        """Return CLIP's pooled embedding (1, P) of a text, remembered."""
+        """Return CLIP's pooled embedding (1, P) of a text; remembered."""
         key = (text, encoder_state(self.text_encoder))
         return self.prompt_cache.get(key, lambda: self._get_clip_prompt_embeds(text)).to(self._execution_device)
 
+    def embed_each(self, texts: Sequence[str], length: int) -> torch.Tensor:
+        """Return the T5 embeddings (1, N, length, D) of N entity prompts; each is encoded by itself."""
+        return torch.stack([self.embed(text, length) for text in texts], dim=1)
+
+    def _texts(
+        self, text: str, embeds: torch.Tensor | None, pooled: torch.Tensor | None, length: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the embeddings given, else those of the text."""
+        if embeds is not None and pooled is not None:
+            return embeds, pooled
+        return self.embed(text, length), self.embed_pooled(text)
+
     def token_count(self, text: str) -> int:
-        """Return how many T5 tokens a text has, its end mark included."""
+        """Return how many T5 tokens a text has, its end mark included; what exceeds `max_sequence_length` is cut."""
         return len(self.tokenizer_2(text, truncation=False, verbose=False).input_ids)
 
     # -- what stays the same at every step
@@ -270,8 +229,12 @@ class FluxEliGenPipeline(FluxPipeline):
     ) -> Conditioning:
         """Return what a pass is told, from (1, L, D), (1, P) and, with N masks, (1, N, L', D) embeddings.
 
-        Raises UserError when there is not one mask for each entity prompt.
+        Raises UserError when there is not one mask for each entity prompt, or more than one global prompt.
         """
+        if prompt_embeds.shape[0] != 1:
+            raise UserError(
+                f"one prompt per call, not {prompt_embeds.shape[0]}: use num_images_per_prompt or call again"
+            )
         count = 0 if entity_prompt_embeds is None else entity_prompt_embeds.shape[1]
         if count != len(entity_masks):
             raise UserError(f"{len(entity_masks)} entity masks for {count} entity prompts: each prompt needs one mask")
@@ -295,22 +258,11 @@ class FluxEliGenPipeline(FluxPipeline):
         strength: float = 1.0,
     ) -> FlowMatchEulerDiscreteScheduler:
         """Return a scheduler whose `sigmas` and `timesteps` are set; the pipeline's own is left alone."""
+        device = self._execution_device
         if schedule == "eligen":
-            first = LAST_SIGMA + (1 - LAST_SIGMA) * strength
-            scheduler = FlowMatchEulerDiscreteScheduler(shift=ELIGEN_SHIFT if shift is None else shift)
-            sigmas = torch.linspace(first, LAST_SIGMA, num_inference_steps).numpy()
-            scheduler.set_timesteps(sigmas=sigmas, device=self._execution_device)
-            return scheduler
-        config = self.scheduler.config
-        scheduler = type(self.scheduler).from_config(config, **({} if shift is None else {"shift": shift}))
+            return eligen_schedule(num_inference_steps, shift=shift, strength=strength, device=device)
         tokens = (height // self.vae_scale_factor // 2) * (width // self.vae_scale_factor // 2)
-        mu = calculate_shift(
-            tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift
-        )
-        steps = max(round(num_inference_steps * strength), 1)
-        sigmas = torch.linspace(1, 1 / num_inference_steps, num_inference_steps)[-steps:].numpy()
-        scheduler.set_timesteps(sigmas=sigmas, mu=mu if shift is None else log(shift), device=self._execution_device)
-        return scheduler
+        return flux_schedule(self.scheduler, num_inference_steps, tokens, shift=shift, strength=strength, device=device)
 
     def prepare_noise(
         self,
@@ -408,9 +360,8 @@ class FluxEliGenPipeline(FluxPipeline):
     def image_latents(self, image: Image.Image | torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return a picture's packed float32 latents (1, tokens, 4C) in model scale; latents (1, C, h, w) are packed."""
         if isinstance(image, Image.Image):
-            pixels = self.image_processor.preprocess(image.convert("RGB"), height=height, width=width)
-            pixels = pixels.to(self._execution_device, self.vae.dtype)
-            encoded = self.vae.encode(pixels).latent_dist.mode().float()
+            pixels = self.image_processor.preprocess(_fitted(image, height, width))
+            encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode().float()
             image = (encoded - self.vae.config.shift_factor) * self.vae.config.scaling_factor
         return self._pack_latents(image.to(self._execution_device, torch.float32), *image.shape)
 
@@ -431,18 +382,13 @@ class FluxEliGenPipeline(FluxPipeline):
         decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
         return (decoded.float() / 2 + 0.5).clamp(0, 1)
 
-    @staticmethod
     def paste_back(
-        pictures: torch.Tensor, image: Image.Image, repainted: Sequence[Image.Image], feather: int
+        self, pictures: torch.Tensor, image: Image.Image, repainted: Sequence[Image.Image], feather: int
     ) -> torch.Tensor:
-        """Return the pictures (B, 3, H, W) inside the masks and the image's own pixels outside them."""
-        height, width = pictures.shape[-2:]
-        before = image.convert("RGB")
-        if before.size != (width, height):
-            before = before.resize((width, height), Image.Resampling.LANCZOS)
-        original = torch.from_numpy(np.asarray(before, dtype=np.float32) / 255).permute(2, 0, 1).to(pictures.device)
-        opacity = torch.from_numpy(masks.feathered(masks.union(repainted, height, width), feather))
-        return torch.lerp(original.expand_as(pictures), pictures, opacity.to(pictures.device))
+        """Return the pictures (B, 3, H, W) inside the masks and the image's own pixels, of that size, outside them."""
+        original = self.image_processor.numpy_to_pt(self.image_processor.pil_to_numpy(image)).to(pictures.device)
+        opacity = masks.feathered(masks.union(repainted, *pictures.shape[-2:]), feather)
+        return masks.blend(original.expand_as(pictures), pictures, opacity)
 
     def _picture_size(
         self, height: int | None, width: int | None, image: Image.Image | torch.Tensor | None
@@ -468,18 +414,7 @@ def _only(prompt: str | list[str] | None) -> str | None:
     return prompt[0]
 
 
-def _repainted(
-    image: Image.Image | torch.Tensor | None,
-    mask_image: Image.Image | None,
-    entity_masks: list[Image.Image],
-    inpaint: bool | None,
-) -> list[Image.Image]:
-    """Return the masks whose union is repainted; none when the whole picture is."""
-    if image is None and (mask_image is not None or inpaint):
-        raise UserError("inpainting needs an image")
-    if mask_image is not None and inpaint is False:
-        raise UserError("a mask_image makes no sense with inpaint=False")
-    chosen = entity_masks if mask_image is None else [mask_image]
-    if inpaint and not chosen:
-        raise UserError("inpainting needs a mask_image or entity masks")
-    return [] if image is None or inpaint is False else chosen
+def _fitted(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Return the image in RGB at that size."""
+    image = image.convert("RGB")
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def adapt(
 def attach(
     transformer: FluxTransformer2DModel,
     lora: Mapping[str, LowRank],
-    adapter_name: str,
+    adapter_name: str | None = None,
     weight: float = 1.0,
     pipeline: Any = None,
 ) -> None:
@@ -116,9 +117,12 @@ def attach(
 
     `pipeline` is the one that offloads the transformer, if any. Raises UserError when the name is taken or has a dot.
     """
-    if adapter_name in getattr(transformer, "peft_config", {}) or "." in adapter_name:
+    taken = getattr(transformer, "peft_config", {})
+    if adapter_name is None:
+        adapter_name = next(name for name in map("default_{}".format, count()) if name not in taken)
+    if adapter_name in taken or "." in adapter_name:
         raise UserError(f"the adapter name {adapter_name!r} is in use or contains a dot")
-    active = transformer.active_adapters() if transformer._hf_peft_config_loaded else []
+    active = transformer.active_adapters() if taken else []
     state = {f"{module}.lora_A.weight": part.down for module, part in lora.items()}
     state |= {f"{module}.lora_B.weight": part.up for module, part in lora.items()}
     transformer.load_lora_adapter(

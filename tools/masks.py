@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box
-
-FloatArray = NDArray[np.float32]
 
 
 def as_rgb(mask: Image.Image) -> Image.Image:
@@ -73,32 +71,30 @@ def union(masks: Sequence[Image.Image], height: int, width: int) -> Image.Image:
     return Image.fromarray(_resized(masks, height, width, Image.Resampling.NEAREST).any(dim=0).numpy())
 
 
-def feathered(mask: Image.Image, radius: int) -> FloatArray:
+def feathered(mask: Image.Image, radius: int) -> torch.Tensor:
     """Return opacity (H, W) in 0..1 that rises from the mask's edge inwards over `radius` pixels.
 
-    It is exactly 0 outside the mask and is not faded at the picture's own border; where the mask is thinner than the
-    radius everywhere, its core is still 1.
+    It is exactly 0 outside the mask and is not faded at the picture's own border; a mask thinner than the radius
+    still reaches 1 at its core.
     """
-    inside = np.asarray(as_rgb(mask), dtype=np.int64).sum(axis=2) * 2 > 3 * 255
-    depth = inside.astype(np.float32)
+    inside = _resized([mask], mask.height, mask.width, Image.Resampling.NEAREST)
+    depth = inside.float()
     for _ in range(radius - 1):
         inside = _eroded(inside)
         if not inside.any():
             break
         depth += inside
-    return depth / max(depth.max(initial=0), 1)
+    return (depth / depth.max().clamp(min=1))[0]
 
 
-def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows = np.pad(inside, ((1, 1), (0, 0)), constant_values=True)
-    inside = rows[:-2] & rows[1:-1] & rows[2:]
-    columns = np.pad(inside, ((0, 0), (1, 1)), constant_values=True)
-    return columns[:, :-2] & columns[:, 1:-1] & columns[:, 2:]
+def _eroded(inside: torch.Tensor) -> torch.Tensor:
+    """Return bool (1, H, W) without the pixels that touch one outside; beyond the picture counts as inside."""
+    return ~functional.max_pool2d((~inside).float(), kernel_size=3, stride=1, padding=1).bool()
 
 
-def blend(original: FloatArray, painted: FloatArray, opacity: FloatArray) -> FloatArray:
-    """Return (..., H, W, 3): painted over original; where opacity (H, W) is 0 the original is bit-identical."""
-    return original + (painted - original) * opacity[..., None]
+def blend(original: torch.Tensor, painted: torch.Tensor, opacity: torch.Tensor) -> torch.Tensor:
+    """Return painted over original (..., H, W); where opacity (H, W) is 0 the original is bit-identical."""
+    return torch.lerp(original, painted, opacity.to(original).expand_as(original))
 
 
 def paste_back(original: Image.Image, painted: Image.Image, mask: Image.Image, *, feather: int = 0) -> Image.Image:
@@ -108,5 +104,6 @@ def paste_back(original: Image.Image, painted: Image.Image, mask: Image.Image, *
     """
     if not original.size == painted.size == mask.size:
         raise UserError(f"cannot paste back: sizes differ ({original.size}, {painted.size}, mask {mask.size})")
-    before, after = (np.asarray(image.convert("RGB"), dtype=np.float32) for image in (original, painted))
-    return Image.fromarray(np.rint(blend(before, after, feathered(mask, feather))).astype(np.uint8))
+    before, after = (torch.from_numpy(np.array(image.convert("RGB"))).movedim(2, 0) for image in (original, painted))
+    blended = blend(before.float(), after.float(), feathered(mask, feather))
+    return Image.fromarray(blended.round().byte().movedim(0, 2).numpy())

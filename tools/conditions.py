@@ -1,0 +1,62 @@
+"""What the denoising loop is told and does not change: texts with their regions, and the background to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from eligen.tools.attention import Regions
+from eligen.tools.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What one pass through the transformer is told, the same at every step.
+
+    `prompt_embeds` (1, L, D), `pooled_prompt_embeds` (1, P), `img_ids` (tokens, 3); with entities, `entity_embeds`
+    (1, sum of their lengths, D) and `regions`.
+    """
+
+    prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor
+    img_ids: torch.Tensor
+    entity_embeds: torch.Tensor | None = None
+    regions: Regions | None = None
+
+    @property
+    def text(self) -> torch.Tensor:
+        """The text sequence (1, S, D): the entities' prompts in order, then the global prompt."""
+        if self.entity_embeds is None:
+            return self.prompt_embeds
+        return torch.cat([self.entity_embeds, self.prompt_embeds], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What inpainting keeps: packed image latents (1, T, 4C) wherever the bool `foreground` (1, T, 4C) is off."""
+
+    image_latents: torch.Tensor
+    foreground: torch.Tensor
+
+    def keep(self, noise_pred: torch.Tensor, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """Return the prediction, replaced in the background by the one that leads back to the image."""
+        return torch.where(self.foreground, noise_pred, (latents - self.image_latents) / sigma)
+
+
+def repainted_masks(
+    image: Image.Image | torch.Tensor | None,
+    mask_image: Image.Image | None,
+    entity_masks: list[Image.Image],
+    inpaint: bool | None,
+) -> list[Image.Image]:
+    """Return the masks whose union is repainted, none when the whole picture is; UserError for contradictions."""
+    if image is None and (mask_image is not None or inpaint):
+        raise UserError("inpainting needs an image")
+    if mask_image is not None and inpaint is False:
+        raise UserError("a mask_image makes no sense with inpaint=False")
+    chosen = entity_masks if mask_image is None else [mask_image]
+    if inpaint and not chosen:
+        raise UserError("inpainting needs a mask_image or entity masks")
+    return [] if image is None or inpaint is False else chosen
