@@ -22,7 +22,11 @@ def open_image(path: Path) -> Image.Image:
 
     Raises UserError when it is missing, broken, cut short, of an unknown format, or larger than MAX_PIXELS.
     """
-    if not path.is_file():
+    try:
+        exists = path.is_file()
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)[:80]!r}: {error.strerror}") from error
+    if not exists:
         raise UserError(f"no image at {path}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata and sizes

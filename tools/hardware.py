@@ -1,0 +1,106 @@
+"""Where models can run: devices, memory, and the plain line that says what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import psutil
+import torch
+
+from eligen.tools.errors import UserError
+from eligen.tools.profiles import DType
+
+Offload = Literal["model", "group", "sequential"]
+Quantization = Literal["int8", "fp8", "nf4"]
+
+# What a bf16 weight shrinks to, scales included; the two large models alone are quantised.
+_SHRINK = {"int8": 0.52, "fp8": 0.52, "nf4": 0.29}
+QUANTIZED = ("transformer", "text_encoder_2")
+_WORKSPACE = 3 * 10**9
+_GROUP_WORKSPACE = 5 * 10**9
+_LARGE_FOR_CPU = 8 * 10**9
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Free bytes of main memory and of the GPU; `gpu` is None where there is none."""
+
+    ram: int
+    gpu: int | None
+
+
+def free_memory() -> Memory:
+    """Return what this machine has free now."""
+    gpu = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
+    return Memory(ram=psutil.virtual_memory().available, gpu=gpu)
+
+
+def plan_device(
+    sizes: Mapping[str, int],
+    memory: Memory,
+    *,
+    dtype: DType,
+    device: str | None = None,
+    offload: Offload | None = None,
+    quantization: Quantization | None = None,
+) -> str:
+    """Return the device that models of these bf16 `sizes` (bytes by part) will run on.
+
+    Without `device` that is the GPU where there is one, and the CPU for models small enough to be bearable there.
+    Raises UserError, before anything is loaded, when the device is absent or the models do not fit.
+    """
+    _check_choice("offload", offload, get_args(Offload))
+    _check_choice("quantization", quantization, get_args(Quantization))
+    loaded = _loaded_sizes(sizes, dtype, quantization)
+    total = sum(loaded.values())
+    if device is None:
+        device = "cpu" if memory.gpu is None else "cuda"
+        if device == "cpu" and total > _LARGE_FOR_CPU:
+            raise UserError(
+                f"no GPU found, and a model of {_gb(total)} takes hours a picture without one: use --profile mini, "
+                "or insist with --device cpu"
+            )
+    if device == "cpu":
+        if offload:
+            raise UserError(f"--offload {offload} moves models between main memory and a GPU: leave it out on the CPU")
+        if quantization == "nf4":
+            raise UserError("--quantization nf4 needs a GPU: choose int8 on the CPU")
+        _check_fits("main memory", memory.ram, total + total // 10, "use --quantization int8 or --profile mini")
+    elif device.startswith("cuda"):
+        if memory.gpu is None:
+            raise UserError(f"no GPU found for --device {device}: check the driver, or use --profile mini")
+        _check_gpu(loaded, memory.ram, memory.gpu, offload)
+    return device
+
+
+def _loaded_sizes(sizes: Mapping[str, int], dtype: DType, quantization: Quantization | None) -> dict[str, float]:
+    widen = 2 if dtype == "float32" else 1
+    shrink = _SHRINK[quantization] if quantization else 1
+    return {part: size * (shrink if part in QUANTIZED else 1) * widen for part, size in sizes.items()}
+
+
+def _check_gpu(loaded: Mapping[str, float], ram: int, gpu: int, offload: Offload | None) -> None:
+    total, largest = sum(loaded.values()), max(loaded.values())
+    if offload is None:
+        advice = "--offload model" if largest + _WORKSPACE <= gpu else "--offload group, or --quantization nf4"
+        _check_fits("GPU memory", gpu, total + _WORKSPACE, f"use {advice}")
+        return
+    on_gpu = {"model": largest + _WORKSPACE, "group": _GROUP_WORKSPACE, "sequential": _WORKSPACE}[offload]
+    _check_fits("main memory", ram, total, "use --quantization int8 or nf4, or --profile mini")
+    _check_fits("GPU memory", gpu, min(on_gpu, total + _WORKSPACE), "use --offload sequential, or --quantization nf4")
+
+
+def _check_fits(where: str, free: int, needed: float, advice: str) -> None:
+    if needed > free:
+        raise UserError(f"not enough {where}: {_gb(needed)} needed, {_gb(free)} free; {advice}")
+
+
+def _check_choice(option: str, value: str | None, known: tuple[str, ...]) -> None:
+    if value is not None and value not in known:
+        raise UserError(f"unknown --{option} {value!r}: known are {', '.join(known)}")
+
+
+def _gb(size: float) -> str:
+    return f"{size / 10**9:.1f} GB"
