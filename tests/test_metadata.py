@@ -8,7 +8,7 @@ from PIL import Image
 
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Entity
-from eligen.tools.metadata import installed_versions, write_picture
+from eligen.tools.metadata import write_picture
 from eligen.tools.requestfiles import PNG_KEY, read_request, read_requests
 from eligen.tools.requests import GenerateRequest, Lora
 
@@ -23,7 +23,7 @@ REQUEST = GenerateRequest(
     steps=3,
     guidance=0.1,
     loras=(Lora(name="style", weight=1 / 3),),
-    versions=installed_versions(),
+    versions={"eligen": "0.1.0", "torch": "2.15.0"},
 )
 
 
@@ -69,7 +69,6 @@ def test_the_json_is_one_object_with_the_render_fields_on_top(picture: Image.Ima
     assert {"id", "prompt", "width", "height", "seed", "control", "steps", "guidance", "loras", "versions"} < set(
         written
     )
-    assert written["versions"]["torch"] == installed_versions()["torch"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".json"])
@@ -118,7 +117,7 @@ def test_control_characters_are_removed_and_said(tmp_path: Path):
     ("bad", "message"),
     [
         (line(id="b", bbox=[]), "in.jsonl, line 2: unknown field 'bbox'"),
-        (line(), "in.jsonl, line 2: id 'a' is also the id of in.jsonl, line 1"),
+        (line(), "in.jsonl, line 2: id 'a' is that of an earlier line too"),
         ({"prompt": "a cat", "width": 128, "height": 128, "seed": 1}, "in.jsonl, line 2: field 'id' is missing"),
         (line(id="b", prompt="\x00\x01"), "in.jsonl, line 2: prompt: a prompt is empty"),
         ([1, 2], "in.jsonl, line 2: the line is not a JSON object"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 from PIL import Image
@@ -12,14 +11,6 @@ from PIL.PngImagePlugin import PngInfo
 from eligen.tools.errors import UserError
 from eligen.tools.requestfiles import PNG_KEY
 from eligen.tools.requests import GenerateRequest
-
-PACKAGES = ("eligen-assistant", "torch", "diffusers", "transformers", "peft")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that a picture depends on."""
-    return {name: version(name) for name in PACKAGES}
-
 
 def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> None:
     """Write the picture as PNG with its request inside, the request as JSON beside it, and copies of its masks.

@@ -9,7 +9,8 @@ from typing import Any
 from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Entity
-from eligen.tools.requests import GenerateRequest
+from eligen.tools.profiles import PROFILES
+from eligen.tools.requests import GenerateRequest, Lora
 from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, validated
 
 PNG_KEY = "eligen"
@@ -17,27 +18,38 @@ SPOKEN = ("prompt", "negative_prompt", "background", "style")
 
 
 def read_requests(path: Path) -> tuple[list[GenerateRequest], list[str]]:
-    """Return the requests of a .jsonl, .json or .png file, their files as absolute paths, and notices for the user.
+    """Return the requests of a .jsonl, .json or .png file and notices for the user.
 
-    Raises UserError that names the line when anything in the file is malformed, an id repeats or an image is broken.
+    Names of masks, references and LoRAs are relative to the file and come back as absolute paths; a LoRA that is no
+    file there keeps its name. Raises UserError that names the line when anything in the file is malformed, an id
+    repeats or an image is broken.
     """
-    requests: list[GenerateRequest] = []
+    requests: dict[str, GenerateRequest] = {}
     notices: list[str] = []
-    seen: dict[str, str] = {}
     for where, value in _values(path):
         clean = without_controls(value)
         if clean != value:
             notices.append(f"{where}: control characters removed")
-        if isinstance(value, dict) and "id" not in value:
-            raise UserError(f"{where}: field 'id' is missing")
-        request = validated(GenerateRequest, clean, where)
-        if request.id in seen:
-            raise UserError(f"{where}: id {request.id!r} is also the id of {seen[request.id]}")
-        seen[request.id] = where
-        requests.append(request.model_copy(update={"entities": with_files(request.entities, path.parent, where)}))
+        request = _request(clean, path.parent, where)
+        if request.id in requests:
+            raise UserError(f"{where}: id {request.id!r} is that of an earlier line too")
+        requests[request.id] = request
     if not requests:
         raise UserError(f"{path} holds no line to render")
-    return requests, notices
+    return list(requests.values()), notices
+
+
+def _request(value: Any, folder: Path, where: str) -> GenerateRequest:
+    if isinstance(value, dict) and "id" not in value:
+        raise UserError(f"{where}: field 'id' is missing")
+    request = validated(GenerateRequest, value, where)
+    if request.profile not in (None, *PROFILES):
+        raise UserError(f"{where}: unknown profile {request.profile!r}: known are {', '.join(PROFILES)}")
+    files = {
+        "entities": with_files(request.entities, folder, where),
+        "loras": _with_lora_files(request.loras, folder),
+    }
+    return request.model_copy(update=files)
 
 
 def read_request(path: Path) -> GenerateRequest:
@@ -62,6 +74,13 @@ def with_files(entities: tuple[Entity, ...], folder: Path, where: str) -> tuple[
             update={"mask": _file(entity.mask, folder, where), "reference": _file(entity.reference, folder, where)}
         )
         for entity in entities
+    )
+
+
+def _with_lora_files(loras: tuple[Lora, ...], folder: Path) -> tuple[Lora, ...]:
+    return tuple(
+        lora.model_copy(update={"name": str(file)}) if (file := folder.absolute() / lora.name).is_file() else lora
+        for lora in loras
     )
 
 

@@ -1,0 +1,1 @@
+"""The commands of `eligen`, one module each; what is heavy is imported when a command needs it."""

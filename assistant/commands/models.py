@@ -1,0 +1,69 @@
+"""`eligen models`: what is installed and what it can paint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eligen.assistant.commands.options import say
+from eligen.tools.manifest import component_bytes
+from eligen.tools.profiles import PROFILES, Profile, get_profile
+from eligen.tools.vocabulary import Vocabulary
+
+models = typer.Typer(name="models", help="Show what is installed.", invoke_without_command=True)
+
+
+@models.callback()
+def installed(context: typer.Context) -> None:
+    """Show every profile: its models, where they lie, their size and licence."""
+    if context.invoked_subcommand is None:
+        for name in PROFILES:
+            say(describe(get_profile(name)))
+
+
+@models.command()
+def vocabulary(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: nouns, code points and synonyms.")] = False,
+) -> None:
+    """List the nouns that the mini profile was trained to paint."""
+    nouns = Vocabulary.load().as_json()
+    if as_json:
+        say(json.dumps(nouns, ensure_ascii=False))
+        return
+    for noun in nouns:
+        glyph = "".join(chr(int(point, 16)) for point in noun["codepoints"])
+        say(f"{glyph}  {noun['noun']}" + (f"  ({', '.join(noun['synonyms'])})" if noun["synonyms"] else ""))
+
+
+def describe(profile: Profile) -> str:
+    """Return the lines that say what a profile is and whether its weights are there."""
+    lines = [f"{profile.name}: {profile.summary}", f"  weights: {_weights(profile)}", f"  licence: {profile.licence}"]
+    if profile.has_vocabulary and profile.folder is not None and profile.folder.is_dir():
+        lines.append(f"  paints:  {len(Vocabulary.load(profile.folder).nouns)} nouns (eligen models vocabulary)")
+    return "\n".join(lines)
+
+
+def _weights(profile: Profile) -> str:
+    folder = profile.folder or _cached(profile)
+    if folder is None:
+        source = f"; {profile.base.repository} is downloaded on first use" if profile.base else ""
+        return f"not here{source}"
+    if not (folder / "model_index.json").is_file():
+        return f"missing from {folder}"
+    size = sum(component_bytes(folder).values())
+    if profile.lora_file is not None and profile.lora_file.is_file():
+        size += profile.lora_file.stat().st_size
+    return f"{size / 10**6:,.1f} MB in {folder}"
+
+
+def _cached(profile: Profile) -> Path | None:
+    """Return the folder of a profile's base model in the Hugging Face cache, None when it was never downloaded."""
+    if profile.base is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    index = try_to_load_from_cache(profile.base.repository, "model_index.json", revision=profile.base.revision)
+    return Path(index).parent if isinstance(index, str) else None
