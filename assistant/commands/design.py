@@ -24,7 +24,7 @@ from eligen.assistant.commands.options import (
     spoken,
 )
 from eligen.assistant.commands.painting import Easel
-from eligen.assistant.commands.planners import get_planner
+from eligen.assistant.commands.planners import asked_for, get_planner
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Layout
 from eligen.tools.profiles import DEFAULT_PROFILE, get_profile
@@ -104,7 +104,7 @@ def _planned(text: str, planner: str) -> Layout:
     say(plan.reply)
     for notice in plan.notices:
         note(notice)
-    return plan.layout
+    return asked_for(plan)
 
 
 def _request(path: Path, layout: Layout, **settings: Any) -> GenerateRequest:

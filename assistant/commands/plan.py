@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from eligen.assistant.commands.options import PlannerOption, check_writable, note, say, spoken
-from eligen.assistant.commands.planners import get_planner
+from eligen.assistant.commands.planners import asked_for, get_planner
 from eligen.assistant.planning import plan_file
 from eligen.tools.errors import UserError
 
@@ -33,7 +33,10 @@ def plan(
         answer = chosen.plan(spoken(prompt))
         for notice in answer.notices:
             note(notice)
-        say(answer.explanation if explain else answer.layout.model_dump_json(indent=2, exclude_none=True))
+        if explain:
+            say("\n".join(answer.explanation))
+        else:
+            say(asked_for(answer).model_dump_json(indent=2, exclude_none=True))
     elif source is not None and output is not None and prompt is None and not explain:
         check_writable(output)
         plan_file(source, output, chosen)
