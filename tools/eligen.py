@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
@@ -72,7 +73,7 @@ class FluxEliGenPipeline(FluxPipeline):
         return_dict: bool = True,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-    ) -> FluxPipelineOutput | tuple[Any]:
+    ) -> Any:
         """Paint one prompt.
 
         Args (those which FluxPipeline does not have, or which mean more here):
@@ -125,7 +126,7 @@ class FluxEliGenPipeline(FluxPipeline):
         negative = None
         if true_cfg_scale != 1:
             texts = self._texts(
-                negative_prompt or "", negative_prompt_embeds, negative_pooled_prompt_embeds, max_sequence_length
+                negative_prompt, negative_prompt_embeds, negative_pooled_prompt_embeds, max_sequence_length
             )
             if eligen_on_negative and entity_masks:
                 known = negative_prompt_embeds is not None
@@ -178,11 +179,14 @@ class FluxEliGenPipeline(FluxPipeline):
         Takes a safetensors file, a folder that holds `weight_name`, or tensors. `set_adapters`, `delete_adapters` and
         `unload_lora_weights` work as in diffusers. Raises UserError when any part of it does not fit this model.
         """
-        source, config = pretrained_model_name_or_path_or_dict, {}
-        if not isinstance(source, Mapping):
+        source, config = pretrained_model_name_or_path_or_dict, dict[str, Any]()
+        if isinstance(source, Mapping):
+            tensors = source
+        else:
             path = Path(source)
-            source, config = lora.read(path / weight_name if path.is_dir() else path)
-        lora.attach(self.transformer, lora.adapt(source, config, self.transformer), adapter_name, weight, pipeline=self)
+            tensors, config = lora.read(path / weight_name if path.is_dir() else path)
+        adapted = lora.adapt(tensors, config, self.transformer)
+        lora.attach(self.transformer, adapted, adapter_name, weight, pipeline=self)
 
     # -- text
 
@@ -205,12 +209,12 @@ class FluxEliGenPipeline(FluxPipeline):
         return torch.stack([self.embed(text, length) for text in texts], dim=1)
 
     def _texts(
-        self, text: str, embeds: torch.Tensor | None, pooled: torch.Tensor | None, length: int
+        self, text: str | None, embeds: torch.Tensor | None, pooled: torch.Tensor | None, length: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the embeddings given, else those of the text."""
+        """Return the embeddings given, else those of the text, "" where there is none."""
         if embeds is not None and pooled is not None:
             return embeds, pooled
-        return self.embed(text, length), self.embed_pooled(text)
+        return self.embed(text or "", length), self.embed_pooled(text or "")
 
     def token_count(self, text: str) -> int:
         """Return how many T5 tokens a text has, its end mark included; what exceeds `max_sequence_length` is cut."""
@@ -359,11 +363,12 @@ class FluxEliGenPipeline(FluxPipeline):
 
     def image_latents(self, image: Image.Image | torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return a picture's packed float32 latents (1, tokens, 4C) in model scale; latents (1, C, h, w) are packed."""
-        if isinstance(image, Image.Image):
-            pixels = self.image_processor.preprocess(_fitted(image, height, width))
-            encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode().float()
-            image = (encoded - self.vae.config.shift_factor) * self.vae.config.scaling_factor
-        return self._pack_latents(image.to(self._execution_device, torch.float32), *image.shape)
+        if not isinstance(image, Image.Image):
+            return self._pack_latents(image.to(self._execution_device, torch.float32), *image.shape)
+        pixels = self.image_processor.preprocess(_fitted(image, height, width))
+        encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode().float()
+        latents = (encoded - self.vae.config.shift_factor) * self.vae.config.scaling_factor
+        return self._pack_latents(latents, *latents.shape)
 
     def background(
         self, image_latents: torch.Tensor, repainted: Sequence[Image.Image], height: int, width: int

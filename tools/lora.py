@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ SINGLE_BLOCK = (
     ("to_qkv_mlp", "linear1", ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp")),
     ("proj_out", "linear2", ("proj_out",)),
 )
-BLOCKS = {
+BLOCKS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "double": ("transformer_blocks", {name: to for raw, bfl, to in DOUBLE_BLOCK for name in (raw, bfl)}),
     "single": ("single_transformer_blocks", {name: to for raw, bfl, to in SINGLE_BLOCK for name in (raw, bfl)}),
 }
@@ -48,7 +49,7 @@ KEY = re.compile(r"(?P<module>.+?)\.(?:(?P<part>lora_A|lora_B|lora_down|lora_up)
 PARTS = {"lora_A": "down", "lora_down": "down", "lora_B": "up", "lora_up": "up"}
 KOHYA = re.compile(r"lora_unet_(?P<kind>double|single)_blocks_(?P<number>\d+)_(?P<name>\w+)")
 DIFFSYNTH = re.compile(r"(?:pipe\.)?(?:dit\.)?(?P<single>single_)?blocks\.(?P<number>\d+)\.(?P<name>.+)")
-PEFT = re.compile(r"(?:base_model\.model\.)?(?:transformer\.)?(?P<module>.+)")
+PEFT_PREFIX = re.compile(r"^(?:base_model\.model\.)?(?:transformer\.)?")
 
 METADATA = "lora_adapter_metadata"
 
@@ -125,9 +126,11 @@ def attach(
     active = transformer.active_adapters() if taken else []
     state = {f"{module}.lora_A.weight": part.down for module, part in lora.items()}
     state |= {f"{module}.lora_B.weight": part.up for module, part in lora.items()}
-    transformer.load_lora_adapter(
-        state, prefix=None, adapter_name=adapter_name, metadata=_peft_config(lora), _pipeline=pipeline
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are the purpose
+        transformer.load_lora_adapter(
+            state, prefix=None, adapter_name=adapter_name, metadata=_peft_config(lora), _pipeline=pipeline
+        )
     transformer.set_adapter([*active, adapter_name])
     for layer in transformer.modules():
         if isinstance(layer, LoraLayer):
@@ -145,7 +148,9 @@ def _layers(module: str, transformer: FluxTransformer2DModel) -> Layers:
             layer = transformer.get_submodule(name)
         except AttributeError:
             return {}
-        if not isinstance(layer, torch.nn.Linear | LoraLayer):
+        if isinstance(layer, LoraLayer):
+            layer = layer.get_base_layer()
+        if not isinstance(layer, torch.nn.Linear):
             return {}
         found[name] = layer
     return found
@@ -156,10 +161,8 @@ def _diffusers_names(module: str) -> list[str]:
         kind = match["kind"]
     elif match := DIFFSYNTH.fullmatch(module):
         kind = "single" if match["single"] else "double"
-    elif match := PEFT.fullmatch(module):
-        return [match["module"]]
     else:
-        return []
+        return [PEFT_PREFIX.sub("", module)]
     blocks, names = BLOCKS[kind]
     return [f"{blocks}.{match['number']}.{name}" for name in names.get(match["name"], ())]
 
@@ -189,8 +192,7 @@ def _configured_alpha(config: Mapping[str, Any], module: str, rank: int) -> floa
         return rank
     config = {key.removeprefix("transformer."): value for key, value in config.items()}
     patterns = config.get("alpha_pattern") or {}
-    name = module.removeprefix("transformer.")
-    alpha = patterns.get(get_pattern_key(list(patterns), name), config["lora_alpha"])
+    alpha = patterns.get(get_pattern_key(list(patterns), PEFT_PREFIX.sub("", module)), config["lora_alpha"])
     return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha
 
 
