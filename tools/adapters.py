@@ -48,6 +48,6 @@ def active_loras(
             pipeline.disable_lora()
         yield
     finally:
-        pipeline.delete_adapters(loaded)
         pipeline.enable_lora()
         pipeline.set_adapters([ELIGEN_ADAPTER], [1.0])
+        pipeline.delete_adapters(loaded)
