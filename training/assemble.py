@@ -1,4 +1,4 @@
-"""Make a trained folder complete: index, scheduler, vocabulary, model card, checksums (python -m training.assemble --nouns 50)."""
+"""Complete a folder: index, scheduler, vocabulary, model card, checksums: python -m training.assemble --nouns 50."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,8 @@ composed on painted backgrounds); it is no model of photographs. It knows the {c
 |---|---|---|
 {parts}
 
-All weights are bf16 safetensors. Training data: scenes drawn by `training/scenes.py`. How each part was trained and what
-it reached:
+All weights are bf16 safetensors. Training data: scenes drawn by `training/scenes.py`. How each part was trained, and
+what it reached:
 
 {notes}
 """

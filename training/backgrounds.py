@@ -213,5 +213,6 @@ def _tiles(image: Tensor, x: Tensor, y: Tensor, horizon: Tensor, rng: torch.Gene
 
 DETAILS = {
     "clouds": _clouds, "shore": _shore, "ripples": _ripples, "bubbles": _bubbles, "stars": _stars, "sunglow": _sunglow,
-    "flakes": _flakes, "trunks": _trunks, "peaks": _peaks, "road": _road, "towers": _towers, "planks": _planks, "tiles": _tiles,
+    "flakes": _flakes, "trunks": _trunks, "peaks": _peaks, "road": _road, "towers": _towers, "planks": _planks,
+    "tiles": _tiles,
 }  # fmt: skip

@@ -55,7 +55,7 @@ STYLE_WORDS: dict[str, tuple[str, ...]] = {
     "sepia": ("{}, sepia", "an old sepia photo of {}", "a vintage photo of {}", "{} in sepia"),
     "oil": ("an oil painting of {}", "{}, oil painting", "a painting of {}", "{} painted in oil"),
     "comic": ("{}, comic style", "a comic of {}", "{} in comic book style", "a cartoon of {}"),
-    "black and white": ("a black and white picture of {}", "{}, black and white", "{} in black and white", "{}, monochrome"),
+    "black and white": ("a black and white picture of {}", "{}, black and white", "{} in black and white"),
     "pastel": ("{} in pastel", "{}, pastel colours", "a pastel drawing of {}", "{}, soft pastel"),
     "flat": ("{}",) * 9 + ("a picture of {}", "a photo of {}", "an illustration of {}", "an image of {}", "there is {}",
                            "a realistic photo of a scene with {}", "{}, flat illustration"),
@@ -70,7 +70,7 @@ SIDES: dict[str, tuple[str, ...]] = {
     "bottom right": ("at the bottom right", "in the bottom-right corner", "in the lower right"),
 }  # fmt: skip
 RELATIONS: dict[str, tuple[str, ...]] = {
-    "left": ("to the left of", "left of", "on the left of"), "right": ("to the right of", "right of", "on the right of"),
+    "left": ("to the left of", "left of", "on the left of"), "right": ("to the right of", "right of"),
     "top": ("above", "over", "on top of"), "bottom": ("below", "under", "beneath"),
 }  # fmt: skip
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}

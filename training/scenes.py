@@ -142,7 +142,7 @@ class World:
         return max(dx, 0) * max(dy, 0) / min(w * h, ow * oh)
 
     def draw(self, scenes: list[Scene], size: int, rng: torch.Generator) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return pictures (B, 3, size, size) in 0..1 and each scene's visible shapes (size, size) bool, thing by thing."""
+        """Return pictures (B, 3, size, size) in 0..1 and each scene's visible shapes, bool (size, size) a thing."""
         image = backgrounds.paint([s.background for s in scenes], size, rng)
         most = max((len(s.things) for s in scenes), default=0)
         shapes: list[list[Tensor]] = [[] for _ in scenes]

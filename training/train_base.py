@@ -21,8 +21,9 @@ CONFIG = {
     "num_attention_heads": 8, "guidance_embeds": False, "axes_dims_rope": (4, 14, 14),
 }  # fmt: skip
 SHEET_PROMPTS = (
-    "a red cat", "a blue car on a street", "a green tree on a meadow", "a yellow bird in the sky", "a house in the snow",
-    "a purple fish under water", "a pizza on a white background", "a lion in the desert", "two apples on a blue background",
+    "a red cat", "a blue car on a street", "a green tree on a meadow", "a yellow bird in the sky",
+    "a house in the snow", "a purple fish under water", "a pizza on a white background", "a lion in the desert",
+    "two apples on a blue background",
     "a red ball to the left of a blue chair", "a robot above a golden key, in a room", "a boy and a girl at the beach",
     "a black cat on the left and a white dog on the right, on a meadow", "a castle at night, watercolour painting",
     "a cup, a book and a clock in a kitchen", "a brown bear in a forest, pixel art",
@@ -77,9 +78,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="picture side in pixels")
     parser.add_argument("--text-length", type=int, default=64)
     parser.add_argument("--data", type=Path, required=True, help="folder made by training.latents")
-    parser.add_argument(
-        "--draw", action="store_true", help="draw every picture anew instead of reading --data (for a GPU)"
-    )
     args = parser.parse_args()
     ranks, rank = 1, 0
     if dist.is_torchelastic_launched():
@@ -130,8 +128,8 @@ def main() -> None:
             opt.zero_grad(set_to_none=True)
         average.update()
         log.add(clock, loss=loss.detach())
-        if rank == 0 and int(clock.share * 8) > saved:
-            saved = int(clock.share * 8)
+        if rank == 0 and int(clock.share * 4) > saved:
+            saved = int(clock.share * 4)
             save()
     if rank == 0:
         save()

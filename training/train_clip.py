@@ -26,7 +26,8 @@ def config(tokenizer: CLIPTokenizer) -> CLIPConfig:
     shared = {"hidden_size": WIDTH, "intermediate_size": 384, "num_attention_heads": 4, "projection_dim": WIDTH}
     text = {
         "vocab_size": len(tokenizer), "num_hidden_layers": 3, "max_position_embeddings": 64,
-        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
     }  # fmt: skip
     vision = {"image_size": SIDE, "patch_size": 8, "num_hidden_layers": 4}
     return CLIPConfig(text_config={**shared, **text}, vision_config={**shared, **vision}, projection_dim=WIDTH)
@@ -46,7 +47,7 @@ def close_up(world: World, rng: random.Random) -> Scene:
 def make_batch(
     world: World, rng: random.Random, generator: torch.Generator, count: int
 ) -> tuple[Tensor, list[str], Tensor]:
-    """Return pictures (count, 3, SIDE, SIDE) in -1..1, their texts, and keys that are equal where texts may be swapped."""
+    """Return pictures (count, 3, SIDE, SIDE) in -1..1, their texts, and keys equal where texts may be swapped."""
     scenes = [close_up(world, rng) for _ in range(count)]
     images, _ = world.draw(scenes, SIDE, generator)
     texts, keys = [], []

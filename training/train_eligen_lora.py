@@ -1,4 +1,4 @@
-"""Train the EliGen LoRA on the frozen base, as the paper does: python -m training.train_eligen_lora --minutes 30 --data DIR.
+"""Train the EliGen LoRA on the frozen base: python -m training.train_eligen_lora --minutes 30 --data DIR.
 
 Regional attention comes from eligen.tools.attention; the LoRA (rank 32) sits on the modules that the reference trains.
 """

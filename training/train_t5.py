@@ -1,7 +1,7 @@
-"""Train the T5-style text encoder to know what each word of a caption speaks of: python -m training.train_t5 --minutes 10.
+"""Train the T5-style text encoder to know what each word speaks of: python -m training.train_t5 --minutes 10.
 
-Every token of a thing's words must tell its noun, colour, material and stated place; the whole sequence its background and
-style. The heads are thrown away: what remains are embeddings in which attributes are bound to their nouns.
+Every token of a thing's words must tell its noun, colour, material and stated place; the whole sequence its background
+and style. The heads are thrown away: what remains are embeddings in which attributes are bound to their nouns.
 """
 
 import random
