@@ -102,7 +102,7 @@ class World:
         kinds = [n for n in backgrounds.NAMES if n.startswith(("plain", "white"))]
         painted = [n for n in backgrounds.NAMES if n not in kinds]
         background = rng.choice(kinds if rng.random() < plain else painted)
-        style = "flat" if rng.random() < 0.7 else rng.choice(list(styles.STYLES))
+        style = "flat" if rng.random() < 0.85 else rng.choice(list(styles.STYLES))
         return Scene(self._place(rng, looks), background, style)
 
     def _look(self, rng: random.Random, nouns: int | None, noun: int | None = None) -> tuple[int, str, str]:
