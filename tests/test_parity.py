@@ -1,4 +1,7 @@
-"""Hold the pipeline to the reference's numbers; ELIGEN_PARITY_DIR points to any folder of the same form."""
+"""Hold the pipeline to the reference's numbers; ELIGEN_PARITY_DIR points to any folder of the same form.
+
+`pytest tests/test_parity.py -rP | grep '^|'` prints the figures reached, as rows of docs/parity.md.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
@@ -26,7 +28,7 @@ BACKGROUND_TOLERANCE = 1e-6
 def _cases() -> list[Path]:
     """Every case folder but those with "ip": image prompts are not part of this pipeline yet."""
     found = sorted(path.parent for path in FOLDER.glob("*/case.json"))
-    cases = [path for path in found if "ip" not in json.loads((path / "case.json").read_text())]
+    cases = [path for path in found if not json.loads((path / "case.json").read_text()).get("ip")]
     if not cases:
         raise FileNotFoundError(f"no parity cases in {FOLDER}")
     return cases
@@ -36,6 +38,7 @@ class Case:
     """One golden case: its configuration, tensors and a pipeline with its model and LoRAs."""
 
     def __init__(self, path: Path) -> None:
+        self.name = path.name
         self.config: dict[str, Any] = json.loads((path / "case.json").read_text())
         self.tensors = load_file(path / "case.safetensors")
         self.height, self.width = self.config["hw"]
@@ -73,12 +76,19 @@ class Case:
     def unpacked(self, latents: torch.Tensor) -> torch.Tensor:
         return self.pipe._unpack_latents(latents, self.height, self.width, self.pipe.vae_scale_factor)
 
+    @property
+    def guidance(self) -> float:
+        return self.tensors["guidance"].item() if "guidance" in self.tensors else self.config["embedded_guidance"]
+
     def check(self, name: str, actual: torch.Tensor) -> None:
         """Compare with the golden tensor of that name at the case's own tolerance."""
         expected = self.tensors[name]
         assert actual.shape == expected.shape
-        reached = (actual - expected).abs().max().item()
-        assert reached <= self.config["tolerance"][name], f"{name}: {reached:.3g}"
+        self.limit(name, (actual - expected).abs().max().item(), self.config["tolerance"][name])
+
+    def limit(self, name: str, reached: float, tolerance: float) -> None:
+        print(f"| {self.name} | {name} | {tolerance:.0e} | {reached:.1e} |")
+        assert reached <= tolerance, f"{name}: {reached:.3g}"
 
 
 @pytest.fixture(params=_cases(), ids=lambda path: path.name)
@@ -110,7 +120,7 @@ def check_masks(case: Case) -> None:
 
 def check_forward(case: Case) -> None:
     noise_pred = case.pipe.predict_noise(
-        case.packed("latents"), case.tensors["timestep"], case.conditioning(), case.tensors["guidance"].item()
+        case.packed("latents"), case.tensors["timestep"], case.conditioning(), case.guidance
     )
     case.check("noise_pred", case.unpacked(noise_pred))
 
@@ -121,7 +131,12 @@ def check_denoise(case: Case) -> None:
     scheduler = case.pipe.prepare_schedule(steps, case.height, case.width, shift=shift, strength=strength)
     case.check("sigmas", scheduler.sigmas)
     drawn = case.pipe.prepare_noise(case.height, case.width, generator=torch.Generator().manual_seed(config["seed"]))
-    torch.testing.assert_close(case.unpacked(drawn), tensors["noise"], rtol=0, atol=NOISE_TOLERANCE)
+    case.limit("noise", (case.unpacked(drawn) - tensors["noise"]).abs().max().item(), NOISE_TOLERANCE)
+    start = case.packed("noise")
+    if "input_latents" in tensors:
+        image = case.pipe.image_latents(tensors["input_latents"], case.height, case.width)
+        start = case.pipe.noised(image, start, scheduler.sigmas[0])
+    case.check("initial_latents", case.unpacked(start))
 
     trace: list[torch.Tensor] = []
 
@@ -142,7 +157,7 @@ def check_denoise(case: Case) -> None:
         height=case.height,
         width=case.width,
         num_inference_steps=steps,
-        guidance_scale=tensors["guidance"].item(),
+        guidance_scale=case.guidance,
         true_cfg_scale=config["cfg_scale"],
         eligen_on_negative=config["on_negative"],
         shift=shift,
@@ -166,8 +181,8 @@ def check_background(case: Case, trace: torch.Tensor) -> None:
     def drift(latents: torch.Tensor) -> float:
         return (latents - image)[..., ~on].abs().max().item()
 
-    assert drift(case.tensors["final_latents"]) > 1e-2
-    assert drift(trace[-1:]) <= BACKGROUND_TOLERANCE
-    first = case.tensors["latents_trace"][0]
-    assert (trace[0] - first)[..., on].abs().max().item() <= case.config["tolerance"]["latents_trace"]
-    assert np.isfinite(trace.numpy()).all()
+    assert drift(case.tensors["final_latents"]) > 1000 * BACKGROUND_TOLERANCE
+    print(f"| {case.name} | background, reference | | {drift(case.tensors['final_latents']):.1e} |")
+    case.limit("background, ours", drift(trace[-1:]), BACKGROUND_TOLERANCE)
+    first = (trace[0] - case.tensors["latents_trace"][0])[..., on]
+    case.limit("foreground, first step", first.abs().max().item(), case.config["tolerance"]["latents_trace"])

@@ -142,7 +142,7 @@ class FluxEliGenPipeline(FluxPipeline):
         background = None
         if image is not None:
             image_latents = self.image_latents(image, height, width)
-            latents = (1 - scheduler.sigmas[0]) * image_latents + scheduler.sigmas[0] * latents
+            latents = self.noised(image_latents, latents, scheduler.sigmas[0])
             background = self.background(image_latents, repainted, height, width) if repainted else None
         latents = self.denoise(
             latents,
@@ -283,6 +283,11 @@ class FluxEliGenPipeline(FluxPipeline):
         shape = (count, channels, height // self.vae_scale_factor, width // self.vae_scale_factor)
         noise = randn_tensor(shape, generator=generator, device=self._execution_device, dtype=torch.float32)
         return self._pack_latents(noise, *shape)
+
+    @staticmethod
+    def noised(image_latents: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """Return the image's latents under noise of level sigma in 0..1, where the loop starts."""
+        return (1 - sigma) * image_latents + sigma * noise
 
     # -- the loop
 
