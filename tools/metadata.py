@@ -12,6 +12,7 @@ from eligen.tools.errors import UserError
 from eligen.tools.requestfiles import PNG_KEY
 from eligen.tools.requests import GenerateRequest
 
+
 def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> None:
     """Write the picture as PNG with its request inside, the request as JSON beside it, and copies of its masks.
 
