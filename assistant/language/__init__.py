@@ -1,0 +1,1 @@
+"""Reading English: words, noun phrases, phrases, and the scene a sentence describes."""

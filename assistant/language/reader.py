@@ -1,0 +1,256 @@
+"""From chunks to a scene: what is there, what is background, what must not be there."""
+
+from __future__ import annotations
+
+from eligen.assistant.language.chunks import Chunk, Chunker
+from eligen.assistant.language.counting import CountReader
+from eligen.assistant.language.lexicon import Lexicon, Noun
+from eligen.assistant.language.nounphrase import NounPhrase
+from eligen.assistant.language.reading import Reading
+from eligen.assistant.language.relations import RelationReader
+from eligen.assistant.language.scene import Scene
+from eligen.assistant.language.tokens import tokenise
+
+EMPTY_PLACES = frozenset(("background", "backdrop", "interior", "setting"))
+MOST_TOKENS = 600
+NEVER_BACKGROUND = ("left", "right", "between", "bigger", "smaller", "holding")
+
+
+def read(text: str, lexicon: Lexicon) -> Scene:
+    """Return the scene that a normalised text describes."""
+    return SceneReader(lexicon, text).read()
+
+
+class SceneReader:
+    """Reads one text; each kind of chunk has its method."""
+
+    def __init__(self, lexicon: Lexicon, text: str) -> None:
+        self.lexicon = lexicon
+        tokens = tokenise(text)
+        self.reading = Reading(lexicon, Chunker(lexicon).cut(tokens[:MOST_TOKENS]))
+        self.scene = self.reading.scene
+        if len(tokens) > MOST_TOKENS:
+            self.scene.notices.append(f"only the first {MOST_TOKENS} of {len(tokens)} words and marks were read")
+        self.relations = RelationReader(self.reading)
+        self.counts = CountReader(self.reading)
+
+    def read(self) -> Scene:
+        """Return the scene."""
+        for at, chunk in enumerate(self.reading.chunks):
+            self.reading.at = at
+            if chunk.kind != "skip":
+                getattr(self, f"_{chunk.kind.replace(' ', '_')}")(chunk)
+                self.reading.previous = chunk.kind
+        self.counts.settle()
+        return self.scene
+
+    # --- nouns
+
+    def _noun(self, chunk: Chunk) -> None:
+        phrase: NounPhrase = chunk.value
+        if self._denies(phrase):
+            return
+        if phrase.noun is None:
+            self._stand_in(phrase)
+        elif not self._names_the_picture(phrase, phrase.noun):
+            self._place_noun(phrase, phrase.noun)
+
+    def _place_noun(self, phrase: NounPhrase, noun: Noun) -> None:
+        clause = self.reading.clause
+        if noun.kind == "abstract" or (noun.name in self.lexicon.set("sports") and not phrase.determined):
+            clause.pending = ""
+            self.scene.explain(phrase.text, "nothing that can be placed")
+        elif noun.kind == "part" and (clause.pending or clause.last_relation == "part"):
+            self._part(phrase)
+        elif self._is_background(phrase, noun):
+            self._background(phrase, noun)
+        else:
+            self._thing(phrase, noun)
+
+    def _denies(self, phrase: NounPhrase) -> bool:
+        """Note a thing that must not be there; a denial reaches over "or" and lists of bare nouns."""
+        reading, clause = self.reading, self.reading.clause
+        if clause.negated and reading.goes_on():
+            word = reading.chunks[reading.at - 1].text
+            listed = not phrase.determined or word in ("or", "nor") or (clause.negated != "no" and word == "and")
+            clause.negated = clause.negated if listed and not phrase.numbered else ""
+        if not (phrase.negated or clause.negated) or phrase.noun is None:
+            return False
+        clause.negated, clause.pending = clause.negated or "no", ""
+        self.scene.exclude(phrase.noun.name, phrase.text)
+        return True
+
+    def _names_the_picture(self, phrase: NounPhrase, noun: Noun) -> bool:
+        """Tell whether the phrase only names the picture ("a street scene without ..."), and take its place."""
+        opens = self.reading.previous in ("", "frame", "style", "stop") and not self.reading.clause.pending
+        left = self.reading.next_kind() in ("negate", "has", "break", "relative")
+        if not opens or not (noun.name == "scene" or (noun.name in self.lexicon.depictions and left)):
+            return False
+        self.scene.background += [word for word in phrase.modifiers if self.lexicon.is_place(word)]
+        return True
+
+    def _part(self, phrase: NounPhrase) -> None:
+        """Read a part of a thing: "with blue eyes" is the thing's own, "on its back" is no place of its own."""
+        clause = self.reading.clause
+        owners = [thing for thing in map(self.reading.thing, clause.pending_subjects) if not thing.complement]
+        if clause.pending == "with" and owners:
+            for thing in owners:
+                thing.complement = f"with {phrase.text}"
+            clause.last_relation = "part"
+        self.scene.explain(phrase.text, f"part of {self.scene.names(clause.pending_subjects) or 'the scene'}")
+        clause.pending = ""
+
+    def _is_background(self, phrase: NounPhrase, noun: Noun) -> bool:
+        place = noun.kind == "place" and not phrase.numbered and not self.counts.active
+        return place and self.reading.clause.pending not in NEVER_BACKGROUND
+
+    def _background(self, phrase: NounPhrase, noun: Noun) -> None:
+        clause, words = self.reading.clause, phrase.text
+        if noun.name in EMPTY_PLACES and not phrase.modifiers:
+            words = phrase.complement.removeprefix("of ")
+        self._add_background(words)
+        clause.pending = ""
+        if self.reading.previous in ("", "frame", "stop", "style"):
+            clause.subjects = []
+        if clause.opens:
+            clause.forward.pop()
+
+    def _add_background(self, words: str) -> None:
+        if words and words not in self.scene.background:
+            self.scene.background.append(words)
+            self.scene.explain(words, "background")
+
+    def _stand_in(self, phrase: NounPhrase) -> None:
+        """Read "one", "the other", "a black one": the next members of the last several things."""
+        group = next((thing for thing in reversed(self.scene.things) if thing.count > 1), None)
+        if group is None:
+            self._unread(Chunk("unread", None, phrase.text))
+            return
+        self.reading.telling_apart = True
+        member = group.tell_apart(phrase.count, phrase.modifiers)
+        self.scene.explain(phrase.text, " ".join((member, *phrase.modifiers)))
+
+    def _thing(self, phrase: NounPhrase, noun: Noun) -> None:
+        index = self.counts.named_before(phrase)
+        if index is None:
+            index = self.scene.add(phrase, noun, *self.counts.count(phrase))
+        self.reading.telling_apart = False
+        if not self.counts.take(index):
+            self.relations.fill(index, phrase)
+
+    # --- words about nouns
+
+    def _describe(self, chunk: Chunk) -> None:
+        """Give adjectives to the subjects ("is black and white") or to the member told apart ("one is red")."""
+        subjects = self.reading.clause.subjects
+        if self.reading.clause.negated:
+            self.scene.notices.append(f'not read: "not {chunk.text}"')
+        elif self.reading.telling_apart:
+            group = next(thing for thing in reversed(self.scene.things) if thing.told)
+            group.own[group.told - 1] += chunk.value
+        elif subjects:
+            for thing in map(self.reading.thing, subjects):
+                thing.describe(chunk.value, joined=self.reading.previous == "and")
+            self.scene.explain(chunk.text, f"describes {self.scene.names(subjects)}")
+        else:
+            self._unread(chunk)
+
+    def _writing(self, chunk: Chunk) -> None:
+        """Read "says hello" as words on the last thing."""
+        clause = self.reading.clause
+        for i in [clause.anchor] if clause.anchor is not None else clause.subjects[-1:]:
+            self.reading.thing(i).complement = chunk.text
+        self.scene.explain(chunk.text, "written there")
+
+    def _depth(self, chunk: Chunk) -> None:
+        for i in self.reading.clause.subjects[-1:]:
+            self.reading.thing(i).depth = chunk.value
+            self.scene.explain(chunk.text, f"depth of {self.scene.names([i])}")
+
+    def _height(self, chunk: Chunk) -> None:
+        """Read "in the sky" and "on the wall": where the subjects are, and background."""
+        clause, words = self.reading.clause, chunk.text.split()
+        for i in clause.subjects:
+            self.reading.thing(i).stands = chunk.value
+            self.scene.explain(chunk.text, f"where {self.scene.names([i])} is")
+        if words[-1] in ("sky", "wall", "floor", "ground"):
+            self._add_background(" ".join(words[1:]))
+        clause.pending = ""
+
+    def _moment(self, chunk: Chunk) -> None:
+        self._add_background(chunk.text)
+        self.reading.clause.pending = ""
+
+    def _style(self, chunk: Chunk) -> None:
+        if chunk.value and chunk.value not in self.scene.style:
+            self.scene.style.append(chunk.value)
+            self.scene.explain(chunk.text, f"style: {chunk.value}")
+
+    # --- relations and numbers
+
+    def _relation(self, chunk: Chunk) -> None:
+        self.relations.relation(chunk)
+
+    def _has(self, chunk: Chunk) -> None:
+        self.relations.has()
+
+    def _verb(self, chunk: Chunk) -> None:
+        self.relations.verb(chunk)
+
+    def _pronoun(self, chunk: Chunk) -> None:
+        self.relations.pronoun(chunk.value)
+
+    def _zone(self, chunk: Chunk) -> None:
+        self.relations.zone(chunk)
+
+    def _number_of(self, chunk: Chunk) -> None:
+        self.counts.counting = True
+
+    def _bound(self, chunk: Chunk) -> None:
+        self.counts.bound = chunk.value
+
+    def _compare(self, chunk: Chunk) -> None:
+        self.counts.comparison = chunk.value
+
+    def _outnumber(self, chunk: Chunk) -> None:
+        self.counts.outnumber(chunk.value)
+
+    def _than(self, chunk: Chunk) -> None:
+        self.counts.counting = False
+
+    # --- small words
+
+    def _nobody(self, chunk: Chunk) -> None:
+        self.scene.exclude(chunk.value, chunk.text)
+
+    def _negate(self, chunk: Chunk) -> None:
+        self.reading.clause.negated = chunk.text
+
+    def _and(self, chunk: Chunk) -> None:
+        if self.reading.clause.between is None:
+            self.reading.clause.pending = ""
+
+    def _comma(self, chunk: Chunk) -> None:
+        self._and(chunk)
+
+    def _stop(self, chunk: Chunk) -> None:
+        self.reading.end_clause()
+        self.counts.counting = False
+
+    def _break(self, chunk: Chunk) -> None:
+        if self.reading.clause.subjects:
+            self.reading.end_clause()
+        self.reading.clause.negated = ""
+
+    def _frame(self, chunk: Chunk) -> None:
+        clause = self.reading.clause
+        clause.pending, clause.subjects, clause.anchor = "", [], None
+
+    def _aux(self, chunk: Chunk) -> None:
+        self.reading.clause.verb_seen = True
+
+    def _relative(self, chunk: Chunk) -> None:
+        """Pass over "that" and "which": what follows is about the last noun, as it is anyway."""
+
+    def _unread(self, chunk: Chunk) -> None:
+        self.scene.notices.append(f'not read: "{chunk.text}"')

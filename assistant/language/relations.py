@@ -1,0 +1,238 @@
+"""Reading relations: prepositions, verbs, "with" and pronouns, and which things they join."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from eligen.assistant.arrangement import Relation
+from eligen.assistant.language.chunks import Chunk
+from eligen.assistant.language.nounphrase import NounPhrase
+from eligen.assistant.language.reading import GOES_ON, Reading, Zone
+
+PLAIN = frozenset(("loose", "with"))
+SPATIAL = frozenset(("left", "right", "above", "below", "on", "next"))
+CARRIED = frozenset(("holding", "wearing", "bearing", "containing"))
+SIDEWAYS = ("left", "right", "above", "below")
+TURNED: dict[str, Relation] = {"bearing": "on", "containing": "inside"}
+
+
+class RelationReader:
+    """Joins the things of a reading as its chunks come."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    # --- what opens a relation
+
+    def relation(self, chunk: Chunk) -> None:
+        """Read a preposition: it waits for its object, or, said first, for its subject."""
+        reading, clause, relation = self.reading, self.reading.clause, chunk.value
+        if clause.negated:
+            clause.negated, clause.pending, clause.pending_subjects = "", "loose", []
+            reading.scene.notices.append(f'not read: a denied relation ("{chunk.text}")')
+            return
+        if relation == "loose" and clause.pending:
+            return
+        clause.between = None
+        if not clause.subjects or self._comes_before_its_subject():
+            clause.forward.append(("pending", None))
+            clause.pending, clause.pending_subjects = relation, []
+            return
+        clause.pending, clause.pending_subjects = relation, self._subjects_of(relation)
+        has_no_object = reading.next_kind() in GOES_ON | {"stop"}
+        if has_no_object and relation not in PLAIN | {"on", "inside", "between"}:
+            self.pronoun("one")
+
+    def has(self) -> None:
+        """Read "with": what follows belongs to the last object, else to the subjects."""
+        clause = self.reading.clause
+        clause.negated = ""
+        clause.pending = "with" if clause.subjects else ""
+        clause.pending_subjects = [clause.anchor] if clause.anchor is not None else clause.subjects
+
+    def verb(self, chunk: Chunk) -> None:
+        """Read a verb: a pose of its subjects, and perhaps a relation to the noun that follows."""
+        reading, clause, base = self.reading, self.reading.clause, chunk.value
+        at_object = reading.previous == "noun" and clause.anchor is not None
+        acting = [cast(int, clause.anchor)] if at_object else clause.subjects
+        if clause.company and not any(reading.thing(i).alive for i in acting):
+            acting = clause.subjects = clause.company
+            clause.company = []
+        for thing in map(reading.thing, acting):
+            if base in reading.lexicon.set("poses") and not thing.pose and chunk.text.endswith("ing"):
+                thing.pose = chunk.text
+        clause.verb_seen = True
+        if clause.subjects:
+            clause.pending = reading.lexicon.words["verb_relations"].get(base, "next")
+            clause.pending_subjects = list(clause.subjects)
+        reading.scene.explain(chunk.text, f"what {reading.scene.names(acting) or 'something'} does")
+
+    def pronoun(self, kind: str) -> None:
+        """Read "it", "him", "them" as the object of a waiting relation or as subjects."""
+        reading, clause = self.reading, self.reading.clause
+        if not clause.pending or clause.pending == "between":
+            clause.subjects = clause.subjects or self._antecedents(kind, [])
+            return
+        relation, subjects = clause.pending, clause.pending_subjects
+        targets = self._antecedents(kind, subjects)
+        clause.pending = ""
+        for target in targets if relation not in PLAIN else ():
+            self._relate([i for i in subjects if i not in targets], relation, target)
+        if kind == "none":
+            clause.subjects, clause.anchor = [], None
+        elif targets and reading.previous == "relation":
+            clause.subjects, clause.anchor = targets, None
+
+    # --- what fills it
+
+    def fill(self, index: int, phrase: NounPhrase) -> None:
+        """Join a thing to the relation that waits for it, or make it a subject."""
+        reading, clause = self.reading, self.reading.clause
+        if clause.between is not None:
+            for first in clause.pending_subjects:
+                reading.scene.link(first, "between", clause.between, index)
+            clause.between, clause.pending, clause.anchor = None, "", index
+        elif clause.pending == "between" and reading.thing(index).count == 1:
+            clause.between = index
+        elif clause.pending:
+            self._object(index)
+        elif reading.goes_on() and clause.last_relation in CARRIED and clause.anchor is not None:
+            self._relate(clause.pending_subjects, clause.last_relation, index)
+        elif reading.goes_on() and clause.last_relation == "part" and self._worn(clause.pending_subjects, index):
+            self._relate(clause.pending_subjects, "wearing", index)
+        else:
+            self._subject(index)
+
+    def _object(self, index: int) -> None:
+        clause = self.reading.clause
+        relation, subjects = clause.pending, [i for i in clause.pending_subjects if i != index]
+        if relation == "inside" and self._worn(subjects, index):
+            relation = "wearing"
+        clause.pending, clause.last_relation, clause.anchor = "", relation, index
+        if clause.opens:
+            clause.forward[-1] = (relation, index)
+        elif relation == "between":
+            other = self.reading.scene.halve(index)
+            for first in subjects:
+                self.reading.scene.link(first, "between", index, other)
+        elif relation == "with":
+            self._belonging(subjects, index)
+        elif relation not in PLAIN:
+            self._relate(subjects, relation, index)
+
+    def _belonging(self, subjects: list[int], index: int) -> None:
+        """Read what "with" brings: worn, held or borne by its holder, or just there; what follows is about both."""
+        clause = self.reading.clause
+        relation = "wearing" if self._worn(subjects, index) else ""
+        relation = relation or ("containing" if self._held(subjects) else "")
+        relation = relation or ("bearing" if self._borne(subjects, index) else "")
+        if relation:
+            clause.last_relation, clause.anchor = relation, index
+            self._relate(subjects, relation, index)
+        else:
+            self.reading.topic = subjects or self.reading.topic
+            clause.company = [*clause.company, *subjects]
+            clause.subjects, clause.anchor = [index], None
+
+    def _worn(self, subjects: list[int], index: int) -> bool:
+        noun, lexicon = self.reading.thing(index).noun, self.reading.lexicon
+        clothes = noun.kind == "wear" or noun.name in lexicon.set("worn_on_head") | lexicon.set("worn_on_feet")
+        return clothes and bool(subjects) and all(self.reading.thing(i).alive for i in subjects)
+
+    def _held(self, subjects: list[int]) -> bool:
+        holders = self.reading.lexicon.set("holds")
+        return bool(subjects) and all(self.reading.thing(i).last_word in holders for i in subjects)
+
+    def _borne(self, subjects: list[int], index: int) -> bool:
+        tops, noun = self.reading.lexicon.set("tops"), self.reading.thing(index).noun
+        hosts = [self.reading.thing(i) for i in subjects]
+        wide = all(host.last_word in tops and host.noun.width > noun.width for host in hosts)
+        return bool(hosts) and wide and noun.stands == "surface"
+
+    def _subject(self, index: int) -> None:
+        """Make a thing what the clause is about, beside the other subjects where "and" joins them."""
+        reading, clause = self.reading, self.reading.clause
+        if reading.goes_on() and clause.subjects and not clause.verb_seen and clause.anchor is None:
+            clause.subjects = [*clause.subjects, index]
+        else:
+            reading.topic = clause.subjects or reading.topic
+            clause.company = clause.company if reading.goes_on() and clause.last_relation == "with" else []
+            clause.subjects, clause.anchor, clause.verb_seen = [index], None, False
+        clause.last_relation = ""
+        for relation, value in clause.forward:
+            if isinstance(value, tuple):
+                self.set_zone([index], value)
+            elif value is not None:
+                self._relate([index], relation, value)
+
+    def _relate(self, subjects: list[int], relation: str, index: int) -> None:
+        """Link each subject to a thing; where the last subject carries the others, they follow it weakly."""
+        chained = bool(subjects) and subjects[-1] == self.reading.clause.chained
+        for first in subjects:
+            if turned := TURNED.get(relation):
+                self.reading.scene.link(index, turned, first)
+            else:
+                weak = chained and first != subjects[-1] and relation in ("left", "right", "next")
+                self.reading.scene.link(first, cast(Relation, relation), index, weak=weak)
+
+    # --- who stands in it
+
+    def _comes_before_its_subject(self) -> bool:
+        """Tell whether a relation opens a clause ("..., and on the table there is a cup")."""
+        following = self.reading.next_kinds(3, "skip")
+        return self.reading.goes_on() and following in [["noun", kind, "noun"] for kind in ("frame", "aux", "comma")]
+
+    def _subjects_of(self, relation: str) -> list[int]:
+        """Return who stands in a relation: the last noun, all joined subjects, or subject and object of a chain."""
+        clause = self.reading.clause
+        if clause.anchor is not None:
+            return self._subjects_in_chain(relation, clause.anchor)
+        if clause.company and relation in SPATIAL:
+            return [*clause.company, *clause.subjects]
+        things = [self.reading.thing(i) for i in clause.subjects]
+        heap = relation == "on" and all(thing.noun.stands == "surface" for thing in things)
+        several = len(things) > 2 and not heap
+        if len(things) > 1 and not clause.verb_seen and (relation in SIDEWAYS or several):
+            return clause.subjects[-1:]
+        return clause.subjects
+
+    def _subjects_in_chain(self, relation: str, anchor: int) -> list[int]:
+        """Return who stands in a relation said after another one's object: "a cat on a chair under a window"."""
+        clause = self.reading.clause
+        if clause.last_relation == "inside" or (relation == "on" and clause.last_relation in ("on", "above")):
+            return [anchor]
+        together = clause.last_relation in SPATIAL and relation in SPATIAL
+        if not together or (relation == "on" and clause.last_relation == "below"):
+            return clause.subjects
+        clause.chained = anchor if clause.last_relation in ("on", "above", "below") else None
+        return [*clause.subjects, anchor]
+
+    def _antecedents(self, kind: str, subjects: list[int]) -> list[int]:
+        """Return what "it", "him" or "them" stands for: the topic, or the last thing that fits."""
+        if kind in ("none", "each other"):
+            return []
+        topic = [i for i in self.reading.topic if i not in subjects]
+        if kind == "all":
+            return topic
+        others = [i for i in range(len(self.reading.scene.things)) if i not in subjects]
+        fits = [i for i in others if (self.reading.thing(i).noun.kind == "person") == (kind == "person")]
+        return [i for i in topic if i in fits][:1] or topic[:1] or fits[-1:] or others[-1:]
+
+    # --- places on the canvas
+
+    def zone(self, chunk: Chunk) -> None:
+        """Read "on the left": the place of the last noun, of all subjects after a verb, or of what comes next."""
+        reading, clause = self.reading, self.reading.clause
+        follows = reading.next_kinds(1, "skip", "aux", "frame", "comma") == ["noun"]
+        if not clause.subjects or (reading.goes_on() and follows):
+            clause.forward = [("zone", chunk.value)]
+            clause.subjects, clause.anchor = [], None
+        else:
+            self.set_zone(clause.subjects if clause.verb_seen else clause.subjects[-1:], chunk.value)
+        clause.pending = ""
+
+    def set_zone(self, things: list[int], value: Zone) -> None:
+        """Put things in a place of the canvas."""
+        for thing in map(self.reading.thing, things):
+            thing.zone, thing.flush = value
+        self.reading.scene.explain(" ".join(value[0]), f"place of {self.reading.scene.names(things)}")
