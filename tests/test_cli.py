@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -261,6 +262,21 @@ def test_models_shows_every_profile(capsys: pytest.CaptureFixture[str]):
     assert "mini: " in shown
     assert "flux-dev: " in shown
     assert "Non-Commercial" in shown
+
+
+def test_an_interrupt_ends_quietly(tiny_model_dir: Path):
+    run = [sys.executable, "-c", "import sys; from eligen.assistant.cli import main; sys.exit(main())"]
+    design = ["design", SENTENCE, "--out", "x.png", "--model-dir", str(tiny_model_dir), "--steps", "200"]
+    with subprocess.Popen(
+        [*run, *design, "--size", "1024x1024"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == ""
+    assert list(Path().iterdir()) == []
 
 
 def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]):
