@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import FluxPipeline
+from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image, ImageDraw
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from eligen.tools import masks
 from eligen.tools.attention import EliGenAttnProcessor, Regions, regional_attention
@@ -97,6 +99,40 @@ def test_an_entity_s_text_reaches_its_region_and_nothing_else(pipe: FluxEliGenPi
     assert (changed[:, 2:] == 0).all()
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"attention_head_dim": 24, "num_attention_heads": 1, "axes_dims_rope": (8, 8, 8), "guidance_embeds": False},
+        {"attention_head_dim": 8, "num_attention_heads": 5, "axes_dims_rope": (4, 2, 2), "guidance_embeds": True},
+    ],
+)
+def test_models_of_other_shapes_agree_with_diffusers_masked_attention(config: dict[str, Any]) -> None:
+    """The stock processors, given the same mask, are a second opinion on any width, head size and guidance."""
+    torch.manual_seed(0)
+    shape = {"num_layers": 1, "num_single_layers": 2, "joint_attention_dim": 20, "pooled_projection_dim": 12}
+    transformer = FluxTransformer2DModel(**shape, **config)
+    none = dict.fromkeys(("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"))
+    pipe = FluxEliGenPipeline(scheduler=FlowMatchEulerDiscreteScheduler(), transformer=transformer, **none)
+    entity_embeds, prompt_embeds = torch.randn(1, 3, 5, 20), torch.randn(1, 7, 20)
+    shapes = [half("left"), disc(), Image.new("L", (9, 9))]
+    told = pipe.conditioning(prompt_embeds, torch.randn(1, 12), SIDE, 2 * SIDE, entity_embeds, shapes)
+    noise, timestep = pipe.prepare_noise(SIDE, 2 * SIDE, generator=seeded()), torch.tensor([417.0])
+    assert told.regions is not None
+    with torch.no_grad():
+        stock = transformer(
+            hidden_states=noise,
+            encoder_hidden_states=told.text,
+            pooled_projections=told.pooled_prompt_embeds,
+            timestep=timestep / 1000,
+            guidance=torch.tensor([2.5]) if config["guidance_embeds"] else None,
+            img_ids=told.img_ids,
+            txt_ids=torch.zeros(22, 3),
+            joint_attention_kwargs={"attention_mask": told.regions.attention_mask},
+            return_dict=False,
+        )[0]
+    torch.testing.assert_close(pipe.predict_noise(noise, timestep, told, 2.5), stock, rtol=0, atol=1e-5)
+
+
 def test_texts_do_not_see_each_other(pipe: FluxEliGenPipeline) -> None:
     tokens = masks.token_masks(masks.latent_masks([half("left"), Image.new("L", (SIDE, SIDE))], 8, 8))
     allowed = Regions(tokens[None], (2, 3, 4)).attention_mask
@@ -166,19 +202,34 @@ def test_processors_are_back_after_use_and_after_errors(pipe: FluxEliGenPipeline
     assert all(after[name] is processor for name, processor in before.items())
 
 
-def test_the_mask_handed_to_attention_is_never_fp32(pipe: FluxEliGenPipeline) -> None:
-    pipe_bf16 = FluxEliGenPipeline(
-        **pipe.components | {"transformer": type(pipe.transformer)(**dict(pipe.transformer.config))}
-    )
-    pipe_bf16.transformer.to(torch.bfloat16).load_state_dict(pipe.transformer.state_dict())
-    pipe_bf16.set_progress_bar_config(disable=True)
-    entities: dict[str, Any] = {"entity_prompts": ["a dog"], "entity_masks": [disc()]}
-    exact, rounded = latents(pipe, **entities), latents(pipe_bf16, **entities)
-    assert exact.dtype == rounded.dtype == torch.float32
-    assert (exact - rounded).abs().max() < 0.1
-    regions = Regions(torch.ones(1, 1, 16, dtype=torch.bool), (6, 12))
-    assert regions.attention_mask.dtype == torch.bool
-    assert regions.attention_mask is regions.attention_mask
+class AttentionMasks(TorchFunctionMode):
+    """Notes the masks that reach scaled dot-product attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Tensor | None] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.scaled_dot_product_attention:
+            self.seen.append(kwargs["attn_mask"])
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_gets_one_bool_mask_built_once(tiny_model_dir: Path, dtype: torch.dtype) -> None:
+    """Never an fp32 mask beside bf16 queries, which cuDNN attention misreads in silence."""
+    pipe = FluxEliGenPipeline.from_pretrained(tiny_model_dir, local_files_only=True, dtype=dtype)
+    pipe.set_progress_bar_config(disable=True)
+    texts = pipe.embed_both("a cat", None, None, 12)
+    told = pipe.conditioning(*texts, SIDE, SIDE, pipe.embed_each(["a dog"], 6), [disc()])
+    assert told.regions is not None
+    with AttentionMasks() as watched:
+        final = pipe.denoise(pipe.prepare_noise(SIDE, SIDE), pipe.prepare_schedule(2, SIDE, SIDE), told)
+    assert final.dtype == torch.float32
+    layers = len(pipe.transformer.attn_processors)
+    assert len(watched.seen) == 2 * layers
+    assert all(mask is told.regions.attention_mask for mask in watched.seen)
+    assert told.regions.attention_mask.dtype == torch.bool
 
 
 # -- prompts

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,28 +13,24 @@ from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from eligen.tools import lora, masks
+from eligen.tools import masks
 from eligen.tools.attention import Regions, regional_attention
 from eligen.tools.conditions import Background, Conditioning, repainted_masks
 from eligen.tools.errors import UserError
+from eligen.tools.lora import LoraMixin
 from eligen.tools.requests import Schedule
 from eligen.tools.schedules import eligen_schedule, flux_schedule
-from eligen.tools.text import PromptCache, encoder_state
+from eligen.tools.text import PromptMixin
 
 Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 
-class FluxEliGenPipeline(FluxPipeline):
+class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
     """FLUX with entity-level control (EliGen, arXiv 2501.01097); `from_pretrained` takes any FLUX folder."""
 
     _guidance_scale: float = 3.5
     _joint_attention_kwargs: dict[str, Any] | None = None
     _interrupt: bool = False
-
-    @cached_property
-    def prompt_cache(self) -> PromptCache:
-        """The embeddings of recent prompts; they are made anew when a text encoder or its LoRA changes."""
-        return PromptCache()
 
     @torch.no_grad()
     def __call__(
@@ -119,13 +113,13 @@ class FluxEliGenPipeline(FluxPipeline):
         self._interrupt, self._current_timestep = False, None
         entity_length = entity_max_sequence_length or max_sequence_length
 
-        texts = self._texts(prompt, prompt_embeds, pooled_prompt_embeds, max_sequence_length)
+        texts = self.embed_both(prompt, prompt_embeds, pooled_prompt_embeds, max_sequence_length)
         if entity_prompts:
             entity_prompt_embeds = self.embed_each(entity_prompts, entity_length)
         positive = self.conditioning(*texts, height, width, entity_prompt_embeds, entity_masks)
         negative = None
         if true_cfg_scale != 1:
-            texts = self._texts(
+            texts = self.embed_both(
                 negative_prompt, negative_prompt_embeds, negative_pooled_prompt_embeds, max_sequence_length
             )
             if eligen_on_negative and entity_masks:
@@ -163,62 +157,6 @@ class FluxEliGenPipeline(FluxPipeline):
             images = self.image_processor.postprocess(images, output_type, [False] * len(images))
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=images) if return_dict else (images,)
-
-    # -- LoRA
-
-    def load_lora_weights(
-        self,
-        pretrained_model_name_or_path_or_dict: str | Path | Mapping[str, torch.Tensor],
-        adapter_name: str | None = None,
-        *,
-        weight: float = 1.0,
-        weight_name: str = "pytorch_lora_weights.safetensors",
-    ) -> None:
-        """Add a LoRA of any known layout to the transformer, active with this weight beside those already active.
-
-        Takes a safetensors file, a folder that holds `weight_name`, or tensors. `set_adapters`, `delete_adapters` and
-        `unload_lora_weights` work as in diffusers. Raises UserError when any part of it does not fit this model.
-        """
-        source, config = pretrained_model_name_or_path_or_dict, dict[str, Any]()
-        if isinstance(source, Mapping):
-            tensors = source
-        else:
-            path = Path(source)
-            tensors, config = lora.read(path / weight_name if path.is_dir() else path)
-        adapted = lora.adapt(tensors, config, self.transformer)
-        lora.attach(self.transformer, adapted, adapter_name, weight, pipeline=self)
-
-    # -- text
-
-    def embed(self, text: str, length: int) -> torch.Tensor:
-        """Return the T5 embedding (1, length, D) of a text, cut to that many tokens; remembered."""
-
-        def encode() -> torch.Tensor:
-            return self._get_t5_prompt_embeds(text, max_sequence_length=length, dtype=self.text_encoder_2.dtype)
-
-        key = (text, length, encoder_state(self.text_encoder_2))
-        return self.prompt_cache.get(key, encode).to(self._execution_device)
-
-    def embed_pooled(self, text: str) -> torch.Tensor:
-        """Return CLIP's pooled embedding (1, P) of a text; remembered."""
-        key = (text, encoder_state(self.text_encoder))
-        return self.prompt_cache.get(key, lambda: self._get_clip_prompt_embeds(text)).to(self._execution_device)
-
-    def embed_each(self, texts: Sequence[str], length: int) -> torch.Tensor:
-        """Return the T5 embeddings (1, N, length, D) of N entity prompts; each is encoded by itself."""
-        return torch.stack([self.embed(text, length) for text in texts], dim=1)
-
-    def _texts(
-        self, text: str | None, embeds: torch.Tensor | None, pooled: torch.Tensor | None, length: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the embeddings given, else those of the text, "" where there is none."""
-        if embeds is not None and pooled is not None:
-            return embeds, pooled
-        return self.embed(text or "", length), self.embed_pooled(text or "")
-
-    def token_count(self, text: str) -> int:
-        """Return how many T5 tokens a text has, its end mark included; what exceeds `max_sequence_length` is cut."""
-        return len(self.tokenizer_2(text, truncation=False, verbose=False).input_ids)
 
     # -- what stays the same at every step
 
@@ -291,6 +229,7 @@ class FluxEliGenPipeline(FluxPipeline):
 
     # -- the loop
 
+    @torch.no_grad()
     def denoise(
         self,
         latents: torch.Tensor,
@@ -366,6 +305,7 @@ class FluxEliGenPipeline(FluxPipeline):
 
     # -- pictures
 
+    @torch.no_grad()
     def image_latents(self, image: Image.Image | torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return a picture's packed float32 latents (1, tokens, 4C) in model scale; latents (1, C, h, w) are packed."""
         if not isinstance(image, Image.Image):
@@ -385,6 +325,7 @@ class FluxEliGenPipeline(FluxPipeline):
         foreground = self._pack_latents(cells.contiguous(), 1, channels, rows, columns)
         return Background(image_latents, foreground.to(image_latents.device))
 
+    @torch.no_grad()
     def decode(self, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return pictures (B, 3, H, W) in 0..1, float32, of packed latents."""
         unpacked = self._unpack_latents(latents, height, width, self.vae_scale_factor)

@@ -137,6 +137,34 @@ def attach(
             layer.set_scale(adapter_name, weight)
 
 
+class LoraMixin:
+    """LoRA loading for a FLUX pipeline, in place of diffusers'."""
+
+    transformer: Any
+
+    def load_lora_weights(
+        self,
+        pretrained_model_name_or_path_or_dict: str | Path | Mapping[str, torch.Tensor],
+        adapter_name: str | None = None,
+        *,
+        weight: float = 1.0,
+        weight_name: str = "pytorch_lora_weights.safetensors",
+    ) -> None:
+        """Add a LoRA of any known layout to the transformer, active with this weight beside those already active.
+
+        Takes a safetensors file, a folder that holds `weight_name`, or tensors. `set_adapters`, `delete_adapters` and
+        `unload_lora_weights` work as in diffusers. Raises UserError when any part of it does not fit this model.
+        """
+        source, config = pretrained_model_name_or_path_or_dict, dict[str, Any]()
+        if isinstance(source, Mapping):
+            tensors = source
+        else:
+            path = Path(source)
+            tensors, config = read(path / weight_name if path.is_dir() else path)
+        adapted = adapt(tensors, config, self.transformer)
+        attach(self.transformer, adapted, adapter_name, weight, pipeline=self)
+
+
 Layers = dict[str, torch.nn.Linear]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
+from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -42,3 +44,49 @@ def encoder_state(encoder: torch.nn.Module) -> Hashable:
     )
     dtype = next(encoder.parameters()).dtype
     return weakref.ref(encoder), dtype, written, loras
+
+
+class PromptMixin:
+    """The texts of a FLUX pipeline: T5 embeddings of any length, CLIP's pooled one, each made once."""
+
+    text_encoder: Any
+    text_encoder_2: Any
+    tokenizer_2: Any
+    _execution_device: Any
+    _get_t5_prompt_embeds: Any
+    _get_clip_prompt_embeds: Any
+
+    @cached_property
+    def prompt_cache(self) -> PromptCache:
+        """The embeddings of recent prompts; they are made anew when a text encoder or its LoRA changes."""
+        return PromptCache()
+
+    def embed(self, text: str, length: int) -> torch.Tensor:
+        """Return the T5 embedding (1, length, D) of a text, cut to that many tokens; remembered."""
+
+        def encode() -> torch.Tensor:
+            return self._get_t5_prompt_embeds(text, max_sequence_length=length, dtype=self.text_encoder_2.dtype)
+
+        key = (text, length, encoder_state(self.text_encoder_2))
+        return self.prompt_cache.get(key, encode).to(self._execution_device)
+
+    def embed_pooled(self, text: str) -> torch.Tensor:
+        """Return CLIP's pooled embedding (1, P) of a text; remembered."""
+        key = (text, encoder_state(self.text_encoder))
+        return self.prompt_cache.get(key, lambda: self._get_clip_prompt_embeds(text)).to(self._execution_device)
+
+    def embed_each(self, texts: Sequence[str], length: int) -> torch.Tensor:
+        """Return the T5 embeddings (1, N, length, D) of N entity prompts; each is encoded by itself."""
+        return torch.stack([self.embed(text, length) for text in texts], dim=1)
+
+    def embed_both(
+        self, text: str | None, embeds: torch.Tensor | None, pooled: torch.Tensor | None, length: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the embeddings (1, L, D) and (1, P) that are given, else those of the text, "" where there is none."""
+        if embeds is not None and pooled is not None:
+            return embeds, pooled
+        return self.embed(text or "", length), self.embed_pooled(text or "")
+
+    def token_count(self, text: str) -> int:
+        """Return how many T5 tokens a text has, its end mark included; what exceeds `max_sequence_length` is cut."""
+        return len(self.tokenizer_2(text, truncation=False, verbose=False).input_ids)
