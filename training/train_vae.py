@@ -7,11 +7,12 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from training.common import Clock, Log, MovingAverage, arguments, precision, set_rate
+from training.linear_codec import components, write_encoder
 from training.scenes import World, save_sheet
 
 CONFIG = {
     "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "block_out_channels": (24, 48, 64, 96), "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 8,
+    "block_out_channels": (24, 48, 64, 96), "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 1,
     "use_quant_conv": False, "use_post_quant_conv": False, "mid_block_add_attention": False, "sample_size": 256,
 }  # fmt: skip
 
@@ -23,16 +24,15 @@ class Crops:
         self.world, self.pool, self.uses = world, pool, 0
         self.rng, self.generator = random.Random(seed), torch.Generator(world.device).manual_seed(seed)
 
-    def draw(self) -> None:
-        """Draw a new pool, at 256 now and then."""
-        size = 256 if self.rng.random() < 0.15 else 128
+    def pictures(self, size: int = 128) -> Tensor:
+        """Return freshly drawn pictures (n, 3, size, size) in -1..1."""
         scenes = [self.world.sample(self.rng, plain=0.25) for _ in range(self.pool * 128 // size)]
-        self.images = self.world.draw(scenes, size, self.generator)[0] * 2 - 1
+        return self.world.draw(scenes, size, self.generator)[0] * 2 - 1
 
     def take(self, count: int, side: int) -> Tensor:
         """Return crops (count, 3, side, side) in -1..1."""
         if self.uses <= 0:
-            self.draw()
+            self.images = self.pictures(256 if self.rng.random() < 0.15 else 128)
             self.uses = 6 * len(self.images)
         self.uses -= count
         size, cuts = self.images.shape[-1], []
@@ -69,22 +69,26 @@ def main() -> None:
     parser = arguments(__doc__ or "", batch=4, lr=1e-3)
     parser.add_argument("--side", type=int, default=64, help="pixels of a training crop")
     parser.add_argument("--kl", type=float, default=3e-5)
+    parser.add_argument("--decoder", action="store_true", help="keep the encoder and what was trained on it")
     args = parser.parse_args()
     world = World(args.device)
     crops = Crops(world, args.seed)
     torch.manual_seed(args.seed)
     folder = args.model / "vae"
     vae = AutoencoderKL(**CONFIG) if args.fresh else AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32)
-    if args.fresh:  # begin near a plain autoencoder: with unit variance the first minutes learn nothing
-        vae.encoder.conv_out.bias.data[16:] = -6.0
+    if args.fresh:
+        write_encoder(vae, *components(torch.cat([crops.pictures() for _ in range(12)]), CONFIG["latent_channels"]))
     vae = vae.to(args.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    vae.encoder.requires_grad_(not args.decoder)
+    trained = [p for p in vae.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
     average, log, clock = MovingAverage(vae), Log(args.runs, "vae"), Clock(args.minutes)
     test = held_out(world).contiguous(memory_format=torch.channels_last)
 
     def save() -> None:
         average.swap()
-        calibrate(vae, test)
+        if not args.decoder:
+            calibrate(vae, test)
         log.note(step=clock.step, psnr=round(psnr(vae, test), 2), scaling=vae.config.scaling_factor)
         with torch.no_grad():
             decoded = vae.decode(vae.encode(test[:16]).latent_dist.mean).sample
@@ -105,7 +109,7 @@ def main() -> None:
         recon = error.abs().mean() + 4 * error.pow(2).mean() + 0.5 * edges
         kl = 0.5 * (posterior.mean.float().pow(2) + posterior.var.float() - 1 - posterior.logvar.float()).mean()
         (recon + args.kl * kl).backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.update()
