@@ -61,6 +61,7 @@ class PromptMixin:
         """The embeddings of recent prompts; they are made anew when a text encoder or its LoRA changes."""
         return PromptCache()
 
+    @torch.no_grad()
     def embed(self, text: str, length: int) -> torch.Tensor:
         """Return the T5 embedding (1, length, D) of a text, cut to that many tokens; remembered."""
 
@@ -70,6 +71,7 @@ class PromptMixin:
         key = (text, length, encoder_state(self.text_encoder_2))
         return self.prompt_cache.get(key, encode).to(self._execution_device)
 
+    @torch.no_grad()
     def embed_pooled(self, text: str) -> torch.Tensor:
         """Return CLIP's pooled embedding (1, P) of a text; remembered."""
         key = (text, encoder_state(self.text_encoder))
