@@ -1,1 +1,1 @@
-"""The commands of `eligen`, one module each; what is heavy is imported when a command needs it."""
+"""The commands of `eligen`, one module each; what takes long to import is imported where a command needs it."""

@@ -28,7 +28,6 @@ from eligen.assistant.commands.planners import asked_for, get_planner
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Layout
 from eligen.tools.profiles import DEFAULT_PROFILE, get_profile
-from eligen.tools.requestfiles import with_files, without_controls
 from eligen.tools.requests import GenerateRequest
 from eligen.tools.userinput import parse_json, read_text, validated
 
@@ -88,6 +87,8 @@ def design(
 
 def read_layout(path: Path, prompt: str) -> Layout:
     """Return the layout in a JSON file (a layout or a render line) under another global prompt; UserError when bad."""
+    from eligen.tools.requestfiles import with_files, without_controls
+
     value = without_controls(parse_json(read_text(path), path.name))
     if not isinstance(value, dict):
         raise UserError(f"{path.name}: not a JSON object")

@@ -11,7 +11,6 @@ import typer
 from eligen.assistant.commands.options import say
 from eligen.tools.manifest import component_bytes
 from eligen.tools.profiles import PROFILES, Profile, get_profile
-from eligen.tools.vocabulary import Vocabulary
 
 models = typer.Typer(name="models", help="Show what is installed.", invoke_without_command=True)
 
@@ -29,6 +28,8 @@ def vocabulary(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: nouns, code points and synonyms.")] = False,
 ) -> None:
     """List the nouns that the mini profile was trained to paint."""
+    from eligen.tools.vocabulary import Vocabulary
+
     nouns = Vocabulary.load().as_json()
     if as_json:
         say(json.dumps(nouns, ensure_ascii=False))
@@ -42,6 +43,8 @@ def describe(profile: Profile) -> str:
     """Return the lines that say what a profile is and whether its weights are there."""
     lines = [f"{profile.name}: {profile.summary}", f"  weights: {_weights(profile)}", f"  licence: {profile.licence}"]
     if profile.has_vocabulary and profile.folder is not None and profile.folder.is_dir():
+        from eligen.tools.vocabulary import Vocabulary
+
         lines.append(f"  paints:  {len(Vocabulary.load(profile.folder).nouns)} nouns (eligen models vocabulary)")
     return "\n".join(lines)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from eligen.assistant.commands.options import note
 from eligen.tools.errors import UserError
 from eligen.tools.profiles import Profile
 from eligen.tools.requests import GenerateRequest
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from eligen.tools.generation import Painter
 
 
@@ -63,4 +63,6 @@ class Easel:
 
 def progress(description: str, unit: str, total: int | None = None) -> tqdm[Any]:
     """Return a progress bar that shows itself on a terminal only, and after two seconds."""
+    from tqdm import tqdm
+
     return tqdm(desc=description, unit=unit, total=total, delay=2, disable=None, leave=False)

@@ -21,7 +21,6 @@ from eligen.assistant.commands.options import (
 from eligen.assistant.commands.painting import Easel
 from eligen.tools.errors import UserError
 from eligen.tools.profiles import DEFAULT_PROFILE, get_profile
-from eligen.tools.requestfiles import read_requests
 from eligen.tools.requests import Control
 
 
@@ -45,6 +44,8 @@ def render(
 
     Nothing is painted when any of them is malformed.
     """
+    from eligen.tools.requestfiles import read_requests
+
     requests, notices = read_requests(source)
     changes: dict[str, str] = {}
     if control is not None:
