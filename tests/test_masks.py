@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -66,6 +66,7 @@ def test_cells_are_sampled_at_their_centres() -> None:
         assert masks.latent_masks([grey(mask)], 8, 8).all().item() is (column == 4)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.randoms(use_true_random=False))
 def test_a_token_is_on_if_any_of_its_cells_is(rows: int, columns: int, random: np.random.Generator) -> None:
     cells = torch.tensor([[[random.random() < 0.3 for _ in range(2 * columns)] for _ in range(2 * rows)]])
@@ -135,6 +136,7 @@ def test_feather_of_an_empty_mask_is_empty() -> None:
     assert not masks.feathered(Image.new("L", (8, 8)), 4).any()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 12), st.integers(0, 2**32 - 1))
 def test_pasting_back_keeps_every_pixel_outside(feather: int, seed: int) -> None:
     random = np.random.default_rng(seed)
