@@ -13,6 +13,7 @@ Relation = Literal[
 GAP = 0.05
 NEAR = 1.6
 STEPS = 200
+STILL = 1e-6
 HARD_TURN = 0.5  # an off-axis offset may be at most this part of the offset along the axis
 OVERLAPS = frozenset(("on", "inside", "front", "behind", "holding", "wearing"))
 
@@ -102,8 +103,7 @@ def arrange(items: Sequence[Item], links: Sequence[Link]) -> list[Group]:
         inside = [link for link in plain if link.first in nodes]
         _fit_sizes(nodes, items, inside)
         _start(nodes, inside)
-        for _ in range(STEPS if len(members) > 1 else 0):
-            _step(nodes, items, inside)
+        _settle(nodes, items, inside)
         groups.append(_at_origin(Group(nodes, links=inside)))
     return groups
 
@@ -180,6 +180,15 @@ def _start(nodes: dict[int, Node], links: Sequence[Link]) -> None:
         level = a.bottom - b.height / 2 if dx else a.y
         b.x, b.y = a.x + dx, level + dy
         placed.append(other)
+
+
+def _settle(nodes: dict[int, Node], items: Sequence[Item], links: Sequence[Link]) -> None:
+    """Step until nothing moves any more."""
+    for _ in range(STEPS if len(nodes) > 1 else 0):
+        before = [(n.x, n.y) for n in nodes.values()]
+        _step(nodes, items, links)
+        if all(abs(n.x - x) + abs(n.y - y) < STILL for n, (x, y) in zip(nodes.values(), before, strict=True)):
+            return
 
 
 def _step(nodes: dict[int, Node], items: Sequence[Item], links: Sequence[Link]) -> None:

@@ -115,6 +115,8 @@ class Chunker:
         return "zone", (sides, corner or tokens[end - 1] in ("edge", "border")), end - at
 
     def _closes(self, tokens: Sequence[str], end: int, chunks: list[Chunk]) -> bool:
+        if tokens[end : end + 1] == [":"]:
+            return True
         after_thing = bool(chunks) and chunks[-1].kind in ("noun", "aux", "verb")
         return after_thing and (end >= len(tokens) or is_mark(tokens[end]) or tokens[end] in ("and", "of"))
 

@@ -47,10 +47,13 @@ class CountReader:
                 return i
         if not self.active and (phrase.numbered or not phrase.definite):
             return None
+        places_anew = self.reading.next_kind() == "zone"
         fitting = (
             i
             for i, thing in enumerate(things)
-            if thing.noun == phrase.noun and set(phrase.modifiers) <= thing.all_modifiers
+            if thing.noun == phrase.noun
+            and set(phrase.modifiers) <= thing.all_modifiers
+            and not (places_anew and thing.zone)
         )
         return next(fitting, None)
 

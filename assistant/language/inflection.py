@@ -32,22 +32,7 @@ IRREGULAR = {
     "gooses": "goose",
     "persons": "person",
 }
-INVARIANT = frozenset(
-    (
-        "sheep",
-        "fish",
-        "deer",
-        "moose",
-        "bison",
-        "aircraft",
-        "spacecraft",
-        "series",
-        "species",
-        "squid",
-        "salmon",
-        "trout",
-    )
-)
+INVARIANT = frozenset(("sheep", "fish", "deer", "moose", "bison", "aircraft", "species", "series", "squid", "salmon"))
 SINGULAR_ENDINGS = ("ss", "us", "is", "'s")
 VOWEL_SOUNDS = ("hour", "honest", "heir", "x-ray")
 CONSONANT_SOUNDS = ("uni", "use", "usu", "ukul", "euro", "one", "once", "ufo", "usb", "ute")
@@ -58,20 +43,25 @@ def singulars(word: str) -> Iterator[str]:
     if word in IRREGULAR:
         yield IRREGULAR[word]
         return
+    if len(word) <= 3:
+        yield word
+        if word.endswith("s"):
+            yield word[:-1]
+        return
     for suffix in ("men", "women", "children", "people"):
         if word.endswith(suffix) and len(word) > len(suffix) + 2:
             yield word.removesuffix(suffix) + IRREGULAR[suffix]
             return
-    if word.endswith("s") and len(word) > 3 and word not in INVARIANT:
+    if word.endswith("s") and word not in INVARIANT:
         if word.endswith("ies") and len(word) > 4:
             yield word[:-3] + "y"
         if word.endswith("ves"):
             yield from (word[:-3] + "f", word[:-3] + "fe")
         if word.endswith(("ches", "shes", "xes", "sses", "zes", "oes", "uses")):
             yield word[:-2]
-        if not word.endswith(SINGULAR_ENDINGS) or word.endswith("ss"):
-            yield word[:-1]
-    yield word
+        yield from (word, word[:-1]) if word.endswith(SINGULAR_ENDINGS) else (word[:-1], word)
+    else:
+        yield word
 
 
 def singular(word: str) -> str:

@@ -72,13 +72,14 @@ class NounPhraseReader:
                 return self._stand_in(tokens, at, start, content, opening), start + len(content)
             return None
         match, first = self._owner(*head, content)
+        owned = match is not head[0]
         if opening.numbered and (opening.count or 1) > 1:
             match = self.lexicon.one_of_pair(match)
         end = start + first + match.length
         phrase = NounPhrase(
             noun=match.noun,
             text=" ".join(tokens[at:end]),
-            modifiers=tuple(w for w in content[:first] if w != "," and not (head[0] is not match and w.endswith("'s"))),
+            modifiers=tuple(w for w in content[: first - owned] if w != ","),
             count=self._count(opening, match),
             exact=opening.exact or (opening.count is None and not match.plural),
             numbered=opening.numbered,
@@ -86,7 +87,7 @@ class NounPhraseReader:
             determined=opening.determined,
             definite=opening.definite,
             negated=opening.negated,
-            named=" ".join(content[first : first + match.length]) if match.noun.name in self.lexicon.pairs else "",
+            named=match.noun.name if match.noun.name in self.lexicon.pairs else "",
         )
         if tokens[end : end + 1] == ["of"] and depth < DEEPEST:
             return self._with_complement(phrase, tokens, at, end, depth)
@@ -205,11 +206,12 @@ class NounPhraseReader:
         return best or self._unknown_head(words, bare or opening.determined)
 
     def _owner(self, match: Match, first: int, words: list[str]) -> tuple[Match, int]:
-        """Return the elephant of "the elephant's back", other heads as they are."""
-        if match.noun.kind != "part" or not first or not words[first - 1].endswith("'s"):
+        """Return the elephant of "the elephant's back" and the car of "the car hood", other heads as they are."""
+        if match.noun.kind != "part" or not first:
             return match, first
         owner = self.lexicon.longest([words[first - 1].removesuffix("'s")], 0)
-        return (Match(owner.noun, match.length, plural=False), first) if owner else (match, first)
+        fits = owner is not None and owner.noun.kind in ("thing", "person", "animal")
+        return (Match(owner.noun, match.length, plural=False), first) if owner and fits else (match, first)
 
     def _describes(self, match: Match, words: list[str], at: int) -> bool:
         """Tell whether a noun that is also an adjective ("baby", "toy") describes a later noun."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eligen.assistant.language.chunks import Chunk, Chunker
 from eligen.assistant.language.counting import CountReader
 from eligen.assistant.language.lexicon import Lexicon, Noun
@@ -60,12 +62,19 @@ class SceneReader:
         if noun.kind == "abstract" or (noun.name in self.lexicon.set("sports") and not phrase.determined):
             clause.pending = ""
             self.scene.explain(phrase.text, "nothing that can be placed")
-        elif noun.kind == "part" and (clause.pending or clause.last_relation == "part"):
+        elif noun.kind == "part" and self._belongs_to_a_thing(phrase):
             self._part(phrase)
         elif self._is_background(phrase, noun):
             self._background(phrase, noun)
         else:
             self._thing(phrase, noun)
+
+    def _belongs_to_a_thing(self, phrase: NounPhrase) -> bool:
+        """Tell whether a part is one of a thing named before, as "on two branches" is not."""
+        pending = self.reading.clause.pending
+        return (
+            pending == "with" or (bool(pending) and not phrase.numbered) or self.reading.clause.last_relation == "part"
+        )
 
     def _denies(self, phrase: NounPhrase) -> bool:
         """Note a thing that must not be there; a denial reaches over "or" and lists of bare nouns."""
@@ -121,14 +130,17 @@ class SceneReader:
             self.scene.explain(words, "background")
 
     def _stand_in(self, phrase: NounPhrase) -> None:
-        """Read "one", "the other", "a black one": the next members of the last several things."""
-        group = next((thing for thing in reversed(self.scene.things) if thing.count > 1), None)
-        if group is None:
+        """Read "one", "the other", "a black one": the next of several things, or one more like the last thing."""
+        things = self.scene.things
+        group = next((thing for thing in reversed(things) if 1 < thing.count > thing.told), None)
+        if group is not None:
+            self.reading.telling_apart = True
+            member = group.tell_apart(phrase.count, phrase.modifiers)
+            self.scene.explain(phrase.text, " ".join((member, *phrase.modifiers)))
+        elif things:
+            self._thing(replace(phrase, definite=False), things[-1].noun)
+        else:
             self._unread(Chunk("unread", None, phrase.text))
-            return
-        self.reading.telling_apart = True
-        member = group.tell_apart(phrase.count, phrase.modifiers)
-        self.scene.explain(phrase.text, " ".join((member, *phrase.modifiers)))
 
     def _thing(self, phrase: NounPhrase, noun: Noun) -> None:
         index = self.counts.named_before(phrase)

@@ -29,7 +29,8 @@ class RelationReader:
         reading, clause, relation = self.reading, self.reading.clause, chunk.value
         if clause.negated:
             clause.negated, clause.pending, clause.pending_subjects = "", "loose", []
-            reading.scene.notices.append(f'not read: a denied relation ("{chunk.text}")')
+            if reading.previous == "negate":
+                reading.scene.notices.append(f'not read: a denied relation ("{chunk.text}")')
             return
         if relation == "loose" and clause.pending:
             return
@@ -39,6 +40,8 @@ class RelationReader:
             clause.pending, clause.pending_subjects = relation, []
             return
         clause.pending, clause.pending_subjects = relation, self._subjects_of(relation)
+        if clause.company and reading.next_kind() == "pronoun":
+            clause.pending_subjects = clause.subjects
         has_no_object = reading.next_kind() in GOES_ON | {"stop"}
         if has_no_object and relation not in PLAIN | {"on", "inside", "between"}:
             self.pronoun("one")
@@ -53,7 +56,7 @@ class RelationReader:
     def verb(self, chunk: Chunk) -> None:
         """Read a verb: a pose of its subjects, and perhaps a relation to the noun that follows."""
         reading, clause, base = self.reading, self.reading.clause, chunk.value
-        at_object = reading.previous == "noun" and clause.anchor is not None
+        at_object = reading.previous == "noun" and clause.anchor is not None and clause.last_relation not in CARRIED
         acting = [cast(int, clause.anchor)] if at_object else clause.subjects
         if clause.company and not any(reading.thing(i).alive for i in acting):
             acting = clause.subjects = clause.company
@@ -71,6 +74,7 @@ class RelationReader:
         """Read "it", "him", "them" as the object of a waiting relation or as subjects."""
         reading, clause = self.reading, self.reading.clause
         if not clause.pending or clause.pending == "between":
+            clause.subjects = [] if kind == "none" else clause.subjects
             clause.subjects = clause.subjects or self._antecedents(kind, [])
             return
         relation, subjects = clause.pending, clause.pending_subjects
@@ -81,7 +85,7 @@ class RelationReader:
         if kind == "none":
             clause.subjects, clause.anchor = [], None
         elif targets and reading.previous == "relation":
-            clause.subjects, clause.anchor = targets, None
+            clause.subjects, clause.anchor, clause.verb_seen = targets, None, True
 
     # --- what fills it
 
@@ -106,7 +110,8 @@ class RelationReader:
     def _object(self, index: int) -> None:
         clause = self.reading.clause
         relation, subjects = clause.pending, [i for i in clause.pending_subjects if i != index]
-        if relation == "inside" and self._worn(subjects, index):
+        people = all(self.reading.thing(i).noun.kind == "person" for i in subjects)
+        if relation == "inside" and people and self._worn(subjects, index):
             relation = "wearing"
         clause.pending, clause.last_relation, clause.anchor = "", relation, index
         if clause.opens:
@@ -126,7 +131,7 @@ class RelationReader:
         relation = "wearing" if self._worn(subjects, index) else ""
         relation = relation or ("containing" if self._held(subjects) else "")
         relation = relation or ("bearing" if self._borne(subjects, index) else "")
-        if relation:
+        if relation and self.reading.next_kinds(2) != ["relation", "pronoun"]:
             clause.last_relation, clause.anchor = relation, index
             self._relate(subjects, relation, index)
         else:
@@ -224,6 +229,9 @@ class RelationReader:
         """Read "on the left": the place of the last noun, of all subjects after a verb, or of what comes next."""
         reading, clause = self.reading, self.reading.clause
         follows = reading.next_kinds(1, "skip", "aux", "frame", "comma") == ["noun"]
+        if clause.last_relation in CARRIED and chunk.value[0] == ("top",):
+            reading.scene.explain(chunk.text, f"top of {reading.scene.names(clause.pending_subjects)}")
+            return
         if not clause.subjects or (reading.goes_on() and follows):
             clause.forward = [("zone", chunk.value)]
             clause.subjects, clause.anchor = [], None

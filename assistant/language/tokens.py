@@ -8,7 +8,7 @@ import unicodedata
 from eligen.assistant.language.lexicon import Lexicon
 
 WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[,.;:!?()&/]")
-COMMA, STOP = frozenset(",()"), frozenset(".;:!?")
+COMMA, STOP = frozenset(",:()"), frozenset(".;!?")
 
 
 def normalise(text: str) -> str:
