@@ -264,6 +264,16 @@ def test_models_shows_every_profile(capsys: pytest.CaptureFixture[str]):
     assert "Non-Commercial" in shown
 
 
+def test_models_vocabulary_lists_trained_nouns_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["models", "vocabulary", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert all(set(entry) == {"noun", "codepoints", "synonyms"} for entry in listed)
+    assert all(len(entry["codepoints"]) == 1 and chr(int(entry["codepoints"][0], 16)) for entry in listed)
+    assert len({entry["noun"] for entry in listed}) == len(listed) >= 50
+    assert main(["models", "vocabulary"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(listed)
+
+
 def test_an_interrupt_ends_quietly(tiny_model_dir: Path):
     run = [sys.executable, "-c", "import sys; from eligen.assistant.cli import main; sys.exit(main())"]
     design = ["design", SENTENCE, "--out", "x.png", "--model-dir", str(tiny_model_dir), "--steps", "200"]
