@@ -58,32 +58,52 @@ def t5_tokenizer() -> T5Tokenizer:
 
 def build_flux(widths: Widths) -> FluxPipeline:
     """Return a FluxPipeline of these widths with the same random weights each time."""
-    torch.manual_seed(0)
     tokenizer, tokenizer_2 = clip_tokenizer(), t5_tokenizer()
     marks = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    clip = CLIPTextConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **marks, **widths.clip)
-    t5 = T5Config(vocab_size=len(tokenizer_2), num_layers=1, feed_forward_proj="gated-gelu", **widths.t5)
-    vae = AutoencoderKL(
-        latent_channels=16,
-        block_out_channels=widths.vae_channels,
-        layers_per_block=widths.vae_layers,
-        norm_num_groups=min(32, widths.vae_channels[0]),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        scaling_factor=0.3611,
-        shift_factor=0.1159,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-    )
+    clip = CLIPTextConfig(num_hidden_layers=1, **marks, **({"vocab_size": len(tokenizer)} | widths.clip))
+    gated = {"num_layers": 1, "feed_forward_proj": "gated-gelu", "vocab_size": len(tokenizer_2)}
+    t5 = T5Config(**(gated | widths.t5))
+    vae = {
+        "latent_channels": 16,
+        "block_out_channels": widths.vae_channels,
+        "layers_per_block": widths.vae_layers,
+        "norm_num_groups": min(32, widths.vae_channels[0]),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "scaling_factor": 0.3611,
+        "shift_factor": 0.1159,
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+    }
+    with torch.device("meta"):
+        transformer = FluxTransformer2DModel(in_channels=64, **widths.transformer)
+        text_encoder_2 = T5EncoderModel(t5)
+        autoencoder = AutoencoderKL(**vae)
+    text_encoder = CLIPTextModel(clip).to(widths.dtype)
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
-        transformer=FluxTransformer2DModel(in_channels=64, **widths.transformer),
-        vae=vae,
-        text_encoder=CLIPTextModel(clip),
-        text_encoder_2=T5EncoderModel(t5),
+        transformer=filled(transformer, widths.dtype),
+        vae=filled(autoencoder, widths.dtype),
+        text_encoder=text_encoder,
+        text_encoder_2=filled(text_encoder_2, widths.dtype),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer_2,
     )
+
+
+def filled(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
+    """Return a model built on the meta device with weights of one repeated noise: large ones take no time."""
+    noise = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0)).to(dtype)
+    model.to(dtype).to_empty(device="cpu")
+    for name, weight in model.named_parameters():
+        if weight.ndim == 1:
+            weight.data.fill_(float(name.endswith("weight")))  # norms; the others are biases
+        else:
+            tiled = noise.repeat(-(-weight.numel() // len(noise)))[: weight.numel()].view_as(weight)
+            weight.data.copy_(tiled / weight[0].numel() ** 0.5)
+    if isinstance(model, T5EncoderModel):
+        model.tie_weights()
+    return model
 
 
 def peft_lora(transformer: FluxTransformer2DModel, rank: int = 4, scale: float = 0.3) -> dict[str, torch.Tensor]:
