@@ -11,6 +11,7 @@ from eligen.assistant.language.tokens import is_mark, number
 BARE_PLURAL = 3
 DEEPEST = 3
 LONGEST_OPENING = 8
+LONGEST_CONTENT = 12
 PRONOUN_HEADS = frozenset(("one", "ones", "other", "others"))
 
 
@@ -150,20 +151,30 @@ class NounPhraseReader:
     def _content(self, tokens: Sequence[str], start: int) -> list[str]:
         """Return the words up to the next closed-class word; a comma or "and" between adjectives stays inside."""
         words: list[str] = []
-        for end in range(start, min(start + 12, len(tokens))):
+        end = start
+        while end < min(start + LONGEST_CONTENT, len(tokens)):
             token = tokens[end]
-            if token in ("and", ",") and words and self._joins_adjectives(words, tokens, end):
-                words.append(token)
+            if (match := self.lexicon.longest(tokens, end)) and match.length > 1:
+                words += tokens[end : end + match.length]
+                end += match.length
                 continue
-            is_place_word = end == start and start > 0 and self._side(tokens, start)
-            if is_mark(token) or (token in self.lexicon.stops and not is_place_word):
-                break
-            if number(token, self.lexicon) is not None and token != "one":
+            adjectives_go_on = token in ("and", ",") and words and self._joins_adjectives(words, tokens, end)
+            if not adjectives_go_on and self._closes(tokens, end, start):
                 break
             words.append(token)
-        while words and words[-1] in ("and", ","):
-            words.pop()
+            end += 1
         return words
+
+    def _closes(self, tokens: Sequence[str], at: int, start: int) -> bool:
+        """Tell whether a token belongs to no noun phrase that started before it."""
+        token = tokens[at]
+        if is_mark(token) or (number(token, self.lexicon) is not None and token != "one"):
+            return True
+        if token not in self.lexicon.stops or (at == start > 0 and self._side(tokens, start)):
+            return False
+        following = tokens[at + 1] if at + 1 < len(tokens) else "."
+        ends = is_mark(following) or following in self.lexicon.stops - self.lexicon.set("auxiliaries")
+        return not (token in self.lexicon.nouns and token in self.lexicon.set("auxiliaries") and ends)
 
     def _side(self, tokens: Sequence[str], at: int) -> bool:
         """Tell whether "left" or "right" is an adjective there ("the left dog")."""

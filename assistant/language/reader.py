@@ -171,7 +171,7 @@ class SceneReader:
         """Read "says hello" as words on the last thing."""
         clause = self.reading.clause
         for i in [clause.anchor] if clause.anchor is not None else clause.subjects[-1:]:
-            self.reading.thing(i).complement = chunk.text
+            self.reading.thing(i).complement = "that " * chunk.text.startswith("says") + chunk.text
         self.scene.explain(chunk.text, "written there")
 
     def _depth(self, chunk: Chunk) -> None:
