@@ -103,9 +103,15 @@ class Painter:
         )
 
     def versions(self) -> dict[str, str]:
-        """Return what besides the request makes the picture: libraries and weights."""
+        """Return what besides the request makes the picture: libraries, weights, and what computes with them."""
         libraries = {name: version(package) for name, package in LIBRARIES.items()}
-        return libraries | {"base": self.model.digest, "eligen_lora": f"sha256:{self.model.lora_sha256}"}
+        model = self.model
+        return libraries | {
+            "base": model.digest,
+            "eligen_lora": f"sha256:{model.lora_sha256}",
+            "device": model.device,
+            "precision": model.precision,
+        }
 
     def preview(self, latents: torch.Tensor, height: int, width: int) -> Image.Image:
         """Return the picture that packed latents (1, T, 4C) decode to."""

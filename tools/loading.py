@@ -28,12 +28,14 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Model:
-    """A loaded pipeline, where its weights came from and what they are."""
+    """A loaded pipeline: where its weights came from, what they are, and how it computes."""
 
     pipeline: FluxEliGenPipeline
     folder: Path
     digest: str
     lora_sha256: str
+    device: str
+    precision: str
 
 
 _models: dict[tuple[Profile, str | None, Offload | None, Quantization | None], Model] = {}
@@ -89,7 +91,14 @@ def _load(
         pipeline.load_lora_weights(lora_file, adapter_name=ELIGEN_ADAPTER)
         _place(pipeline, device, offload)
     pipeline.set_progress_bar_config(disable=True)
-    return Model(pipeline=pipeline, folder=folder, digest=identity(folder), lora_sha256=sha256_of(lora_file))
+    return Model(
+        pipeline=pipeline,
+        folder=folder,
+        digest=identity(folder),
+        lora_sha256=sha256_of(lora_file),
+        device=device,
+        precision=quantization or profile.dtype,
+    )
 
 
 def _check_weights(folder: Path, has_manifest: bool) -> None:
