@@ -33,7 +33,9 @@ def build(font_path: Path, vocabulary: list[dict], out: Path) -> None:
     for i, noun in enumerate(vocabulary):
         glyph = glyphs[int(noun["codepoint"], 16)]
         scale = GLYPH / max(glyph.size)
-        glyph = glyph.resize((max(1, round(glyph.width * scale)), max(1, round(glyph.height * scale))), Image.LANCZOS)
+        glyph = glyph.resize(
+            (max(1, round(glyph.width * scale)), max(1, round(glyph.height * scale))), Image.Resampling.LANCZOS
+        )
         x, y = (i % COLUMNS) * TILE, (i // COLUMNS) * TILE
         sheet.paste(glyph, (x + (TILE - glyph.width) // 2, y + (TILE - glyph.height) // 2))
     sheet.save(out, optimize=True)

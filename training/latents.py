@@ -133,7 +133,8 @@ def main() -> None:
     generator = torch.Generator(args.device).manual_seed(args.seed)
     encoders = Encoders(args.model, args.device, 64)
     args.out.mkdir(parents=True, exist_ok=True)
-    latents, rows = [], []
+    latents: list[np.ndarray] = []
+    rows: list[dict] = []
     while len(rows) < args.count:
         scenes = [world.sample(rng, args.nouns, args.most) for _ in range(args.batch)]
         images, shapes = world.draw(scenes, args.size, generator)

@@ -32,8 +32,7 @@ def write_encoder(vae: AutoencoderKL, mean: Tensor, basis: Tensor) -> None:
     encoder, count = vae.encoder, len(basis)
     for module in encoder.modules():
         if hasattr(module, "conv2") and hasattr(module, "norm2"):
-            nn.init.zeros_(module.conv2.weight)
-            nn.init.zeros_(module.conv2.bias)
+            _clear(module.conv2)
             if module.conv_shortcut is not None:
                 _select(module.conv_shortcut, range(module.conv_shortcut.in_channels))
     _select(encoder.conv_in, range(3), tap=(1, 1))
@@ -43,26 +42,28 @@ def write_encoder(vae: AutoencoderKL, mean: Tensor, basis: Tensor) -> None:
     _project(last, mean, basis)
     # x -> silu(x) - silu(-x) = x undoes the nonlinearity; the norm divides by the anchors' deviation
     deviation = ANCHOR * (2 / encoder.conv_norm_out.num_channels) ** 0.5
-    nn.init.zeros_(encoder.conv_out.weight)
-    nn.init.zeros_(encoder.conv_out.bias)
+    _clear(encoder.conv_out)
     for i in range(count):
         encoder.conv_out.weight[i, i, 1, 1] = deviation
         encoder.conv_out.weight[i, count + i, 1, 1] = -deviation
-    encoder.conv_out.bias[count:] = -10.0
+    encoder.conv_out.bias[count:] = -10.0  # the log variance
+
+
+def _clear(conv: nn.Conv2d) -> None:
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _select(conv: nn.Conv2d, channels: range, tap: tuple[int, int] = (0, 0)) -> None:
     """Make a convolution copy these channels and nothing else."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    _clear(conv)
     for i in channels:
         conv.weight[i, i, *tap] = 1.0
 
 
 def _gather(conv: nn.Conv2d, channels: int) -> None:
     """Make a strided convolution stack each 2 x 2 block: channel c at (y, x) goes to (2 y + x) * channels + c."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    _clear(conv)
     for y in range(2):
         for x in range(2):
             for c in range(channels):
@@ -71,14 +72,12 @@ def _gather(conv: nn.Conv2d, channels: int) -> None:
 
 def _project(conv: nn.Conv2d, mean: Tensor, basis: Tensor) -> None:
     """Make the last strided convolution give the components, their negatives, and the anchors."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    _clear(conv)
     count = len(basis)
     pixels = basis.view(count, 3, 2, 2, 2, 2, 2, 2)  # rows: third, second, first gather; then columns likewise
     pixels = pixels.permute(0, 2, 5, 3, 6, 4, 7, 1)  # y3 x3 y2 x2 y1 x1 c
     taps = pixels.reshape(count, 2, 2, 48).permute(0, 3, 1, 2)
-    conv.weight[:count, :48, :2, :2] = taps
-    conv.weight[count : 2 * count, :48, :2, :2] = -taps
-    conv.bias[:count] = -basis @ mean
-    conv.bias[count : 2 * count] = basis @ mean
-    conv.bias[2 * count], conv.bias[2 * count + 1] = ANCHOR, -ANCHOR
+    conv.weight[: 2 * count, :48, :2, :2] = torch.cat([taps, -taps])
+    bias = -basis @ mean
+    values = torch.cat([bias, -bias, torch.tensor([ANCHOR, -ANCHOR])])
+    conv.bias.copy_(functional.pad(values, (0, conv.out_channels - len(values))))

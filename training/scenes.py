@@ -79,8 +79,8 @@ class World:
         """Return the glyphs (nouns, 4, TILE, TILE), colours premultiplied by alpha, 0..1."""
         sheet = np.asarray(Image.open(HERE / "atlas.png").convert("RGBA"), dtype=np.uint8)
         rows = sheet.shape[0] // TILE
-        tiles = sheet.reshape(rows, TILE, COLUMNS, TILE, 4).transpose(0, 2, 4, 1, 3).reshape(-1, 4, TILE, TILE)
-        tiles = torch.from_numpy(tiles[: len(self.nouns)].copy()).float().div(255).to(self.device)
+        grid = sheet.reshape(rows, TILE, COLUMNS, TILE, 4).transpose(0, 2, 4, 1, 3).reshape(-1, 4, TILE, TILE)
+        tiles = torch.from_numpy(grid[: len(self.nouns)].copy()).float().div(255).to(self.device)
         tiles[:, :3] *= tiles[:, 3:]
         return tiles
 

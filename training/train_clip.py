@@ -106,7 +106,7 @@ def main() -> None:
             model.logit_scale.clamp_(max=4.2)
         average.update()
         right = (keys[logits.argmax(1).cpu()] == keys).float().mean()
-        log.add(clock, loss=loss.detach(), right=right)
+        log.add(clock, loss=loss.item(), right=right.item())
     average.swap()
     model.to(torch.bfloat16).save_pretrained(folder)
     save_text_encoder(model, args.model / "text_encoder")

@@ -10,9 +10,10 @@ from training.common import Clock, Log, MovingAverage, arguments, precision, set
 from training.linear_codec import components, write_encoder
 from training.scenes import World, save_sheet
 
+CHANNELS = 16
 CONFIG = {
     "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "block_out_channels": (24, 48, 64, 96), "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 1,
+    "block_out_channels": (24, 48, 64, 96), "layers_per_block": 1, "latent_channels": CHANNELS, "norm_num_groups": 1,
     "use_quant_conv": False, "use_post_quant_conv": False, "mid_block_add_attention": False, "sample_size": 256,
 }  # fmt: skip
 
@@ -77,7 +78,7 @@ def main() -> None:
     folder = args.model / "vae"
     vae = AutoencoderKL(**CONFIG) if args.fresh else AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32)
     if args.fresh:
-        write_encoder(vae, *components(torch.cat([crops.pictures() for _ in range(12)]), CONFIG["latent_channels"]))
+        write_encoder(vae, *components(torch.cat([crops.pictures() for _ in range(12)]), CHANNELS))
     vae = vae.to(args.device, memory_format=torch.channels_last)
     vae.encoder.requires_grad_(not args.decoder)
     trained = [p for p in vae.parameters() if p.requires_grad]
