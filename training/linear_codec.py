@@ -80,4 +80,4 @@ def _project(conv: nn.Conv2d, mean: Tensor, basis: Tensor) -> None:
     conv.weight[: 2 * count, :48, :2, :2] = torch.cat([taps, -taps])
     bias = -basis @ mean
     values = torch.cat([bias, -bias, torch.tensor([ANCHOR, -ANCHOR])])
-    conv.bias.copy_(functional.pad(values, (0, conv.out_channels - len(values))))
+    conv.bias = nn.Parameter(functional.pad(values, (0, conv.out_channels - len(values))))

@@ -173,6 +173,8 @@ class Chunker:
         if word not in lexicon.verbs and not lexicon.is_participle(word):
             return None
         before = chunks[-1].kind if chunks else ""
+        if tokens[at - 1 : at] == ["to"] and lexicon.verbs.get(word) == word:
+            return "verb", word, 1
         following = tokens[at + 1] if at + 1 < len(tokens) else "."
         open_end = is_mark(following) or following in lexicon.stops or following in lexicon.set("adverbs")
         if lexicon.longest(tokens, at) and not (before in ("noun", "zone", "moment") and word.endswith("s")):

@@ -77,6 +77,7 @@ class Lexicon:
         self.measures = self.containers - self.nouns.keys()
         for name in self.measures | self.groups.keys() | self.depictions:
             self.nouns.setdefault(name, Noun(name))
+        self.nouns |= {alias: self.nouns[name] for alias, name in words["aliases"].items()}
 
     def longest(self, words: Sequence[str], at: int) -> Match | None:
         """Return the longest known noun that starts there; its last word may be a plural."""

@@ -232,7 +232,8 @@ class NounPhraseReader:
     def _ends_at(self, words: list[str], at: int, head: Match, match: Match | None, opening: _Opening) -> bool:
         """Tell whether the word after a noun no longer belongs to its phrase."""
         word, lexicon = words[at], self.lexicon
-        if match and match.length > 1:
+        compound = word in lexicon.set("compound_participles") and at + 1 < len(words)
+        if compound or (match and match.length > 1):
             return False
         if word in lexicon.set("adverbs") or (lexicon.is_adjective(word) and not match):
             return True

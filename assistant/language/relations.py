@@ -40,11 +40,19 @@ class RelationReader:
             clause.pending, clause.pending_subjects = relation, []
             return
         clause.pending, clause.pending_subjects = relation, self._subjects_of(relation)
-        if clause.company and reading.next_kind() == "pronoun":
-            clause.pending_subjects = clause.subjects
+        if reading.next_kind() == "pronoun":
+            carried = clause.last_relation in CARRIED and clause.anchor is not None
+            clause.pending_subjects = [cast(int, clause.anchor)] if carried else clause.subjects
+        if relation == "on" and reading.previous == "verb":
+            clause.pending = self._operated(reading.chunks[reading.at - 1].value)
         has_no_object = reading.next_kind() in GOES_ON | {"stop"}
         if has_no_object and relation not in PLAIN | {"on", "inside", "between"}:
             self.pronoun("one")
+
+    def _operated(self, verb: str) -> str:
+        """Return how one stands to a thing one talks or works on."""
+        lexicon = self.reading.lexicon
+        return "holding" if verb in lexicon.set("handled") else "front" if verb in lexicon.set("worked") else "on"
 
     def has(self) -> None:
         """Read "with": what follows belongs to the last object, else to the subjects."""
@@ -100,7 +108,7 @@ class RelationReader:
             clause.between = index
         elif clause.pending:
             self._object(index)
-        elif reading.goes_on() and clause.last_relation in CARRIED and clause.anchor is not None:
+        elif reading.goes_on() and self._carried_too(index):
             self._relate(clause.pending_subjects, clause.last_relation, index)
         elif reading.goes_on() and clause.last_relation == "part" and self._worn(clause.pending_subjects, index):
             self._relate(clause.pending_subjects, "wearing", index)
@@ -153,6 +161,14 @@ class RelationReader:
         hosts = [self.reading.thing(i) for i in subjects]
         wide = all(host.last_word in tops and host.noun.width > noun.width for host in hosts)
         return bool(hosts) and wide and noun.stands == "surface"
+
+    def _carried_too(self, index: int) -> bool:
+        """Tell whether "and ..." goes on with what the clause's subjects hold, wear or bear."""
+        clause = self.reading.clause
+        if clause.last_relation == "wearing":
+            return self._worn(clause.pending_subjects, index)
+        person = self.reading.thing(index).noun.kind == "person"
+        return clause.last_relation in CARRIED and clause.anchor is not None and not person
 
     def _subject(self, index: int) -> None:
         """Make a thing what the clause is about, beside the other subjects where "and" joins them."""

@@ -13,6 +13,7 @@ FOLLOWS_MEDIUM = frozenset(
 MARKERS = frozenset(["in", "as", "with", "using"])
 ARTICLES = frozenset(["a", "an", "the"])
 LONGEST = 5
+HUNG = frozenset(("hanging", "hangs", "hung", "wall"))
 
 StyleChunk = tuple[str, str, int]
 
@@ -34,6 +35,8 @@ def _medium(tokens: Sequence[str], at: int, lexicon: Lexicon) -> StyleChunk | No
         following = tokens[end + 1] if end + 1 < len(tokens) else ""
         styled = lexicon.phrases("styles").match(tokens, start)
         whole_style = styled is not None and styled[1] == end - start + 1
+        if word in lexicon.depictions and HUNG & set(tokens[end:]):
+            return None
         if (word in lexicon.depictions or whole_style) and following in FOLLOWS_MEDIUM | {":", ","}:
             if whole_style and following not in ("of", ":", ",") and word not in lexicon.depictions:
                 return None

@@ -7,7 +7,7 @@ import unicodedata
 
 from eligen.assistant.language.lexicon import Lexicon
 
-WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[,.;:!?()&/]")
+WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+(?:k|d|s|st|nd|rd|th)?\b|\d+|[,.;:!?()&/]")
 COMMA, STOP = frozenset(",:()"), frozenset(".;!?")
 
 
