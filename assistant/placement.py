@@ -132,7 +132,8 @@ def _shelves(area: Area, groups: Sequence[Group]) -> list[tuple[Group, float, fl
 
 def _rows(groups: Sequence[Group], count: int) -> list[list[Group]]:
     """Split groups in order into rows of about equal width."""
-    total, rows, reached = sum(g.width for g in groups), [[] for _ in range(count)], 0.0
+    total, reached = sum(g.width for g in groups), 0.0
+    rows: list[list[Group]] = [[] for _ in range(count)]
     for group in groups:
         middle = reached + group.width / 2
         rows[min(int(middle / total * count), count - 1)].append(group)

@@ -75,8 +75,9 @@ class Chunker:
 
     def _comparison(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read "more", "twice as many", "the same number of", "the number of", "than that of"."""
-        recent = [chunk.kind for chunk in chunks[-RECENT:] if chunk.kind in ("compare", "than", "stop")]
-        return comparisons.read(tokens, at, self.lexicon, open_pair=recent[-1:] == ["compare"])
+        recent = [chunk.kind for chunk in chunks[-RECENT:] if chunk.kind in ("number of", "compare", "than", "stop")]
+        waits, counted = recent[-1:] == ["compare"], "number of" in recent
+        return comparisons.read(tokens, at, self.lexicon, open_pair=waits, counted=counted)
 
     def _fixed(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read the phrases of the data that mean one thing wherever they stand."""
@@ -177,7 +178,9 @@ class Chunker:
             return "verb", word, 1
         following = tokens[at + 1] if at + 1 < len(tokens) else "."
         open_end = is_mark(following) or following in lexicon.stops or following in lexicon.set("adverbs")
-        if lexicon.longest(tokens, at) and not (before in ("noun", "zone", "moment") and word.endswith("s")):
+        many = before == "noun" and chunks[-1].value.plural and open_end
+        third = before in ("noun", "zone", "moment") and word.endswith("s")
+        if lexicon.longest(tokens, at) and not third and not many:
             return None
         if before in ("noun", "aux", "skip", "relative", "zone", "pronoun") or open_end:
             return "verb", lexicon.verbs.get(word, word), 1

@@ -14,7 +14,7 @@ REACH = 14
 UNITS = r"(?:numbers?|amounts?|quantit(?:y|ies)|counts?)"
 NUMBER_OF = re.compile(rf"(?:the )?(?:total )?{UNITS} of ")
 MORE, LESS = r"(?:more|greater|larger|higher|bigger)", r"(?:fewer|less|smaller|lower)"
-BOUND = re.compile(rf"(?:(no )?({MORE}|{LESS}) than|(at least|at most|up to|no more than|as many as)) (?=([\w-]+))")
+BOUND = re.compile(r"(?:(no )?(more|fewer|less) than|(at least|at most|up to|as many as)) (?=(?!an? )([\w-]+))")
 TIMES = re.compile(r"([\w-]+) times (?:as many|more|the number of)( |$)")
 DIFFERENCE = re.compile(rf"([\w-]+) ({MORE}|{LESS}) ")
 MANY = re.compile(r"(?:just )?as many ")
@@ -41,8 +41,13 @@ class Comparison:
         return {"<": first < target, ">": first > target, "=": first == round(target)}[self.op]
 
 
-def read(tokens: Sequence[str], at: int, lexicon: Lexicon, open_pair: bool) -> tuple[str, Any, int] | None:
-    """Return the comparison chunk (kind, value, words) that starts there; `open_pair`: one waits for its "than"."""
+def read(
+    tokens: Sequence[str], at: int, lexicon: Lexicon, open_pair: bool, counted: bool
+) -> tuple[str, Any, int] | None:
+    """Return the comparison chunk (kind, value, words) that starts there; `open_pair`: one waits for its "than".
+
+    `counted`: "the number of" came before, without which "larger than" is about sizes.
+    """
     if tokens[at] not in lexicon.set("comparing") and number(tokens[at], lexicon) is None:
         return None
     rest = " ".join(tokens[at : at + REACH]) + " "
@@ -53,15 +58,15 @@ def read(tokens: Sequence[str], at: int, lexicon: Lexicon, open_pair: bool) -> t
     if " than " in rest and (found := DIFFERENCE.match(rest)) and (value := number(found[1], lexicon)) is not None:
         sign = 1 if re.fullmatch(MORE, found[2]) else -1
         return "compare", Comparison("=", difference=sign * value), _length(found)
-    return _pattern(rest, tokens[at], lexicon)
+    return _pattern(rest, tokens[at], lexicon, counted)
 
 
-def _pattern(rest: str, first: str, lexicon: Lexicon) -> tuple[str, Any, int] | None:
+def _pattern(rest: str, first: str, lexicon: Lexicon, counted: bool) -> tuple[str, Any, int] | None:
     if (found := TIMES.match(rest)) and (times := number(found[1], lexicon)) is not None:
         return "compare", Comparison("=", float(times)), _length(found)
     if first in SCALES and (found := re.match(r"\w+ (?:(?:as many|as much) |(?=that of|the number))", rest)):
         return "compare", Comparison("=", SCALES[first]), _length(found)
-    if found := re.match(rf"({MORE}|{LESS}) (?=.*\bthan )", rest):
+    if found := re.match(rf"({MORE if counted else 'more'}|{LESS if counted else 'fewer|less'}) (?=.*\bthan )", rest):
         return "compare", Comparison(">" if re.fullmatch(MORE, found[1]) else "<"), _length(found)
     if found := OVER.match(rest):
         return "outnumber", Comparison(">"), _length(found)
@@ -76,7 +81,7 @@ def _bound(found: re.Match[str]) -> int:
     """Return by how much a count may differ from the number named: "more than three" is four."""
     if found[3] or found[1]:
         return 0
-    return 1 if re.fullmatch(MORE, found[2]) else -1
+    return 1 if found[2] == "more" else -1
 
 
 def _length(found: re.Match[str]) -> int:

@@ -167,12 +167,11 @@ class NounPhraseReader:
 
     def _closes(self, tokens: Sequence[str], at: int, start: int) -> bool:
         """Tell whether a token belongs to no noun phrase that started before it."""
-        token = tokens[at]
+        token, following = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else "."
         if is_mark(token) or (number(token, self.lexicon) is not None and token != "one"):
             return True
         if token not in self.lexicon.stops or (at == start > 0 and self._side(tokens, start)):
-            return False
-        following = tokens[at + 1] if at + 1 < len(tokens) else "."
+            return following == "than" and token.endswith("er")
         ends = is_mark(following) or following in self.lexicon.stops - self.lexicon.set("auxiliaries")
         return not (token in self.lexicon.nouns and token in self.lexicon.set("auxiliaries") and ends)
 

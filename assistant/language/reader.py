@@ -147,6 +147,8 @@ class SceneReader:
         if index is None:
             index = self.scene.add(phrase, noun, *self.counts.count(phrase))
         self.reading.telling_apart = False
+        if (side := phrase.modifiers[:1]) in (("left",), ("right",)):
+            self.relations.set_zone([index], (side, False))
         if not self.counts.take(index):
             self.relations.fill(index, phrase)
 

@@ -35,6 +35,10 @@ class RelationReader:
         if relation == "loose" and clause.pending:
             return
         clause.between = None
+        if reading.next_kind() == "relative" and clause.subjects:
+            host = clause.anchor if clause.anchor is not None else clause.subjects[-1]
+            clause.forward, clause.pending, clause.subjects, clause.anchor = [(relation, host)], "", [], None
+            return
         if not clause.subjects or self._comes_before_its_subject():
             clause.forward.append(("pending", None))
             clause.pending, clause.pending_subjects = relation, []

@@ -77,8 +77,9 @@ class Scene:
 
     def add(self, phrase: NounPhrase, noun: Noun, count: int, exact: bool) -> int:
         """Add what a noun phrase names and return its index."""
-        named = phrase.named
-        self.things.append(Thing(noun, count, exact, list(phrase.modifiers), named, phrase.complement))
+        named, sides = phrase.named, ("left", "right")
+        modifiers = [word for word in phrase.modifiers if word not in sides]
+        self.things.append(Thing(noun, count, exact, modifiers, named, phrase.complement))
         known = "" if noun.known else ", a noun the lexicon does not list"
         about = f" ({' '.join(phrase.modifiers)})" if phrase.modifiers else ""
         self.explain(phrase.text, f"{count} x {named or noun.name}{about}{known}")
