@@ -240,3 +240,8 @@ def test_a_missing_or_broken_file_is_said(tmp_path: Path):
     (tmp_path / "vocabulary.json").write_text("[{")
     with pytest.raises(UserError, match="not JSON"):
         Vocabulary.load(tmp_path)
+
+
+@pytest.mark.parametrize("prompt", ["a beach", "a sunset over the sea", "Night in the city", "a snowy meadow"])
+def test_scenery_is_no_unknown_noun(prompt: str):
+    assert FULL.translate(prompt) == (prompt, [])

@@ -51,6 +51,12 @@ MEASURES = _set(
     group bunch slice piece pile stack herd flock pack lot couple dozen kind type sort set collection handful row
     heap school swarm bit"""
 )
+SCENERY = _set(  # painted as backgrounds, in the words of the training captions: no thing that could be missing
+    """beach seaside shore coast sand sea ocean lake river water meadow grass field lawn park garden sky night sunset
+    sunrise dusk dawn evening snow winter ice forest woods jungle desert dunes mountains hills valley street road
+    sidewalk highway town city downtown room bedroom bathroom kitchen office studio restaurant space galaxy scene
+    landscape background"""
+)
 PLURAL_ENDINGS = ("s", "men", "mice", "lice", "dren", "geese", "teeth", "feet", "oxen", "people")
 PARTICIPLE_ENDINGS = ("ing", "ed")
 

@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA
 
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Value
-from eligen.tools.nounphrases import MODIFIERS, Word, adjoining, article, head_phrase, normal, singular, words
+from eligen.tools.nounphrases import MODIFIERS, SCENERY, Word, adjoining, article, head_phrase, normal, singular, words
 from eligen.tools.profiles import MINI_FOLDER
 from eligen.tools.userinput import parse_json, read_text, validated
 
@@ -130,10 +130,11 @@ class Vocabulary:
     def translate(self, prompt: str) -> tuple[str, list[str]]:
         """Return the prompt in words that the model knows, and a notice when its noun was replaced or is unknown.
 
-        Only the head noun changes: its adjectives and what follows it stay. A prompt without a noun is left alone.
+        Only the head noun changes: its adjectives and what follows it stay. A prompt without a noun, or about
+        scenery, is left alone.
         """
         head = head_phrase(prompt, self._phrase(prompt))
-        if not head:
+        if not head or (head[-1].lower in SCENERY and head[-1].key not in self._names):
             return prompt, []
         way, end = self._way(head), head[-1].end
         if way is None:
