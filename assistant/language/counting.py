@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eligen.assistant.language import comparisons
+from eligen.assistant.language.chunks import Chunk
 from eligen.assistant.language.comparisons import Comparison
 from eligen.assistant.language.nounphrase import NounPhrase
 from eligen.assistant.language.reading import Reading
@@ -25,9 +26,25 @@ class CountReader:
         """Whether the next noun is a side of a comparison."""
         return self.comparison is not None or self.counting
 
-    def outnumber(self, rule: Comparison) -> None:
+    def number_of(self, chunk: Chunk) -> None:
+        """Read "the number of": what follows is counted, not shown again."""
+        self.counting = True
+
+    def take_bound(self, chunk: Chunk) -> None:
+        """Read "more than" before a number."""
+        self.bound = chunk.value
+
+    def compare(self, chunk: Chunk) -> None:
+        """Open a comparison."""
+        self.comparison = chunk.value
+
+    def than(self, chunk: Chunk) -> None:
+        """Read "than" and "than that of": the second side follows."""
+        self.counting = False
+
+    def outnumber(self, chunk: Chunk) -> None:
         """Open a comparison whose first side is the subject."""
-        self.comparison = rule
+        self.comparison = chunk.value
         self.first = self.reading.clause.subjects[-1] if self.reading.clause.subjects else None
 
     def count(self, phrase: NounPhrase) -> tuple[int, bool]:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eligen.assistant.language.lexicon import Lexicon, Match, Noun
-from eligen.assistant.language.tokens import is_mark, number
+from eligen.assistant.language.opening import Opening, read_content, read_opening
 
 BARE_PLURAL = 3
 DEEPEST = 3
-LONGEST_OPENING = 8
-LONGEST_CONTENT = 12
 PRONOUN_HEADS = frozenset(("one", "ones", "other", "others"))
 
 
@@ -33,20 +31,6 @@ class NounPhrase:
     complement: str = ""
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """The words before the adjectives: how many, and how determined."""
-
-    length: int = 0
-    count: int | None = None
-    exact: bool = False
-    numbered: bool = False
-    determined: bool = False
-    definite: bool = False
-    negated: bool = False
-    other: bool = False
-
-
 class NounPhraseReader:
     """Reads noun phrases off a token list with a lexicon."""
 
@@ -60,11 +44,11 @@ class NounPhraseReader:
 
         `depth` counts nested "of"s; `bare` takes an unlisted singular without a determiner for a noun too.
         """
-        opening = self._opening(tokens, at)
+        opening = read_opening(tokens, at, self.lexicon)
         start = at + opening.length
         if opening.numbered and tokens[start : start + 1] == ["of"]:
             return self._some_of(tokens, at, start + 1, opening)
-        content = self._content(tokens, start)
+        content = read_content(tokens, start, self.lexicon)
         stands_in = content[-1:] and content[-1] in PRONOUN_HEADS
         head = None if stands_in else self._head(content, opening, bare)
         if head is None:
@@ -95,7 +79,7 @@ class NounPhraseReader:
         return phrase, end
 
     def _some_of(
-        self, tokens: Sequence[str], at: int, after_of: int, opening: _Opening
+        self, tokens: Sequence[str], at: int, after_of: int, opening: Opening
     ) -> tuple[NounPhrase, int] | None:
         """Read "two of the dogs" as that many dogs, and "one of them" as a thing named before."""
         count = opening.count or 1
@@ -106,95 +90,17 @@ class NounPhraseReader:
         phrase, end = inner
         return replace(phrase, text=" ".join(tokens[at:end]), count=count, exact=True, numbered=True), end
 
-    def _count(self, opening: _Opening, match: Match) -> int:
+    def _count(self, opening: Opening, match: Match) -> int:
         if opening.count is not None:
             return opening.count
         return BARE_PLURAL if match.plural and match.noun.name not in self.lexicon.pairs else 1
 
-    def _stand_in(
-        self, tokens: Sequence[str], at: int, start: int, content: list[str], opening: _Opening
-    ) -> NounPhrase:
+    def _stand_in(self, tokens: Sequence[str], at: int, start: int, content: list[str], opening: Opening) -> NounPhrase:
         text = " ".join(tokens[at : start + len(content)])
         modifiers = tuple(word for word in content if word not in PRONOUN_HEADS | {",", "and"})
         return NounPhrase(None, text, modifiers, opening.count or 1, opening.exact, definite=opening.definite)
 
-    def _opening(self, tokens: Sequence[str], at: int) -> _Opening:
-        found, end = _Opening(), at
-        while end < min(len(tokens), at + LONGEST_OPENING):
-            if (hit := self.lexicon.phrases("negative_determiners").match(tokens, end)) and not found.length:
-                found = replace(found, negated=True, determined=True)
-            elif hit := self.lexicon.phrases("exact").match(tokens, end):
-                found = replace(found, count=hit[0], exact=True, numbered=True, determined=True)
-            elif hit := self.lexicon.phrases("vague").match(tokens, end):
-                found = replace(found, count=hit[0], exact=False, determined=True)
-            elif (value := number(tokens[end], self.lexicon)) is not None and not self._is_pronoun(tokens, end):
-                several = tokens[end] not in ("a", "an")
-                count = value * (found.count or 1) if value in (100, 1000) else value
-                found = replace(found, count=count, exact=True, numbered=several, determined=True)
-                hit = (value, 1)
-            elif tokens[end] in self.lexicon.set("determiners"):
-                definite = tokens[end] in ("the", "this", "that", "these", "those")
-                other = tokens[end] in ("another", "other")
-                one = 1 if tokens[end] in ("another", "each", "every", "this", "that") else found.count
-                found = replace(found, count=one, definite=definite, determined=True, other=other)
-                hit = (tokens[end], 1)
-            else:
-                break
-            end += hit[1]
-            found = replace(found, length=end - at)
-        return found
-
-    def _is_pronoun(self, tokens: Sequence[str], at: int) -> bool:
-        """Tell whether "one" stands for a thing: nothing that it could count follows."""
-        return tokens[at] == "one" and not self._content(tokens, at + 1) and tokens[at + 1 : at + 2] != ["of"]
-
-    def _content(self, tokens: Sequence[str], start: int) -> list[str]:
-        """Return the words up to the next closed-class word; a comma or "and" between adjectives stays inside."""
-        words: list[str] = []
-        end = start
-        while end < min(start + LONGEST_CONTENT, len(tokens)):
-            token = tokens[end]
-            if (match := self.lexicon.longest(tokens, end)) and match.length > 1:
-                words += tokens[end : end + match.length]
-                end += match.length
-                continue
-            adjectives_go_on = token in ("and", ",") and words and self._joins_adjectives(words, tokens, end)
-            if not adjectives_go_on and self._closes(tokens, end, start):
-                break
-            words.append(token)
-            end += 1
-        return words
-
-    def _closes(self, tokens: Sequence[str], at: int, start: int) -> bool:
-        """Tell whether a token belongs to no noun phrase that started before it."""
-        token, following = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else "."
-        if is_mark(token) or (number(token, self.lexicon) is not None and token != "one"):
-            return True
-        if token not in self.lexicon.stops or (at == start > 0 and self._side(tokens, start)):
-            return following == "than" and token.endswith("er")
-        ends = is_mark(following) or following in self.lexicon.stops - self.lexicon.set("auxiliaries")
-        return not (token in self.lexicon.nouns and token in self.lexicon.set("auxiliaries") and ends)
-
-    def _side(self, tokens: Sequence[str], at: int) -> bool:
-        """Tell whether "left" or "right" is an adjective there ("the left dog")."""
-        following = tokens[at + 1] if at + 1 < len(tokens) else "."
-        zone_noun = following in self.lexicon.set("zone_nouns") or following == "hand"
-        known = self.lexicon.longest(tokens, at + 1) if not is_mark(following) else None
-        return tokens[at] in ("left", "right") and tokens[at - 1] == "the" and known is not None and not zone_noun
-
-    def _joins_adjectives(self, words: list[str], tokens: Sequence[str], at: int) -> bool:
-        following = tokens[at + 1] if at + 1 < len(tokens) else "."
-        last = words[-1]
-        first_noun = any(
-            self.lexicon.longest(words, k) for k in range(len(words)) if not self.lexicon.is_adjective(words[k])
-        )
-        describes = self.lexicon.is_adjective(following) or self.lexicon.is_participle(following)
-        after = tokens[at + 2] if at + 2 < len(tokens) else "."
-        closed = is_mark(after) and after != ","
-        noun_follows = not closed and (after not in self.lexicon.stops or after in ("and", ","))
-        return describes and noun_follows and not first_noun and last not in ("and", ",")
-
-    def _head(self, words: list[str], opening: _Opening, bare: bool) -> tuple[Match, int] | None:
+    def _head(self, words: list[str], opening: Opening, bare: bool) -> tuple[Match, int] | None:
         """Return the head noun and where it starts: the last noun before a verb, an adverb or a plural's end."""
         best: tuple[Match, int] | None = None
         at = 0
@@ -228,7 +134,7 @@ class NounPhraseReader:
         later = range(at + match.length, len(words))
         return match.noun.name in self.lexicon.adjectives and any(self.lexicon.longest(words, k) for k in later)
 
-    def _ends_at(self, words: list[str], at: int, head: Match, match: Match | None, opening: _Opening) -> bool:
+    def _ends_at(self, words: list[str], at: int, head: Match, match: Match | None, opening: Opening) -> bool:
         """Tell whether the word after a noun no longer belongs to its phrase."""
         word, lexicon = words[at], self.lexicon
         compound = word in lexicon.set("compound_participles") and at + 1 < len(words)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from eligen.assistant.language.chunks import Chunk, Chunker
 from eligen.assistant.language.counting import CountReader
+from eligen.assistant.language.details import DetailReader
 from eligen.assistant.language.lexicon import Lexicon, Noun
 from eligen.assistant.language.nounphrase import NounPhrase
 from eligen.assistant.language.reading import Reading
@@ -24,7 +26,7 @@ def read(text: str, lexicon: Lexicon) -> Scene:
 
 
 class SceneReader:
-    """Reads one text; each kind of chunk has its method."""
+    """Reads one text; each kind of chunk has its reader."""
 
     def __init__(self, lexicon: Lexicon, text: str) -> None:
         self.lexicon = lexicon
@@ -35,18 +37,51 @@ class SceneReader:
             self.scene.notices.append(f"only the first {MOST_TOKENS} of {len(tokens)} words and marks were read")
         self.relations = RelationReader(self.reading)
         self.counts = CountReader(self.reading)
+        self.details = DetailReader(self.reading)
+        self.handlers = self._handlers()
 
     def read(self) -> Scene:
         """Return the scene."""
         for at, chunk in enumerate(self.reading.chunks):
             self.reading.at = at
             if chunk.kind != "skip":
-                getattr(self, f"_{chunk.kind.replace(' ', '_')}")(chunk)
+                self.handlers[chunk.kind](chunk)
                 self.reading.previous = chunk.kind
         self.counts.settle()
         return self.scene
 
-    # --- nouns
+    def _handlers(self) -> dict[str, Callable[[Chunk], None]]:
+        """Return what reads each kind of chunk."""
+        relations, counts, details = self.relations, self.counts, self.details
+        return {
+            "noun": self._noun,
+            "relation": relations.relation,
+            "has": relations.has,
+            "verb": relations.verb,
+            "pronoun": relations.pronoun,
+            "zone": relations.zone,
+            "number of": counts.number_of,
+            "bound": counts.take_bound,
+            "compare": counts.compare,
+            "outnumber": counts.outnumber,
+            "than": counts.than,
+            "describe": details.describe,
+            "writing": details.writing,
+            "depth": details.depth,
+            "height": details.height,
+            "moment": details.moment,
+            "style": details.style,
+            "unread": details.unread,
+            "nobody": self._nobody,
+            "negate": self._negate,
+            "and": self._and,
+            "comma": self._and,
+            "stop": self._stop,
+            "break": self._break,
+            "frame": self._frame,
+            "aux": self._aux,
+            "relative": lambda chunk: None,
+        }
 
     def _noun(self, chunk: Chunk) -> None:
         phrase: NounPhrase = chunk.value
@@ -117,17 +152,12 @@ class SceneReader:
         clause, words = self.reading.clause, phrase.text
         if noun.name in EMPTY_PLACES and not phrase.modifiers:
             words = phrase.complement.removeprefix("of ")
-        self._add_background(words)
+        self.details.add_background(words)
         clause.pending = ""
         if self.reading.previous in ("", "frame", "stop", "style"):
             clause.subjects = []
         if clause.opens:
             clause.forward.pop()
-
-    def _add_background(self, words: str) -> None:
-        if words and words not in self.scene.background:
-            self.scene.background.append(words)
-            self.scene.explain(words, "background")
 
     def _stand_in(self, phrase: NounPhrase) -> None:
         """Read "one", "the other", "a black one": the next of several things, or one more like the last thing."""
@@ -140,7 +170,7 @@ class SceneReader:
         elif things:
             self._thing(replace(phrase, definite=False), things[-1].noun)
         else:
-            self._unread(Chunk("unread", None, phrase.text))
+            self.details.unread(Chunk("unread", None, phrase.text))
 
     def _thing(self, phrase: NounPhrase, noun: Noun) -> None:
         index = self.counts.named_before(phrase)
@@ -152,88 +182,6 @@ class SceneReader:
         if not self.counts.take(index):
             self.relations.fill(index, phrase)
 
-    # --- words about nouns
-
-    def _describe(self, chunk: Chunk) -> None:
-        """Give adjectives to the subjects ("is black and white") or to the member told apart ("one is red")."""
-        subjects = self.reading.clause.subjects
-        if self.reading.clause.negated:
-            self.scene.notices.append(f'not read: "not {chunk.text}"')
-        elif self.reading.telling_apart:
-            group = next(thing for thing in reversed(self.scene.things) if thing.told)
-            group.own[group.told - 1] += chunk.value
-        elif subjects:
-            for thing in map(self.reading.thing, subjects):
-                thing.describe(chunk.value, joined=self.reading.previous == "and")
-            self.scene.explain(chunk.text, f"describes {self.scene.names(subjects)}")
-        else:
-            self._unread(chunk)
-
-    def _writing(self, chunk: Chunk) -> None:
-        """Read "says hello" as words on the last thing."""
-        clause = self.reading.clause
-        for i in [clause.anchor] if clause.anchor is not None else clause.subjects[-1:]:
-            self.reading.thing(i).complement = "that " * chunk.text.startswith("says") + chunk.text
-        self.scene.explain(chunk.text, "written there")
-
-    def _depth(self, chunk: Chunk) -> None:
-        for i in self.reading.clause.subjects[-1:]:
-            self.reading.thing(i).depth = chunk.value
-            self.scene.explain(chunk.text, f"depth of {self.scene.names([i])}")
-
-    def _height(self, chunk: Chunk) -> None:
-        """Read "in the sky" and "on the wall": where the subjects are, and background."""
-        clause, words = self.reading.clause, chunk.text.split()
-        for i in clause.subjects:
-            self.reading.thing(i).stands = chunk.value
-            self.scene.explain(chunk.text, f"where {self.scene.names([i])} is")
-        if words[-1] in ("sky", "wall", "floor", "ground"):
-            self._add_background(" ".join(words[1:]))
-        clause.pending = ""
-
-    def _moment(self, chunk: Chunk) -> None:
-        self._add_background(chunk.text)
-        self.reading.clause.pending = ""
-
-    def _style(self, chunk: Chunk) -> None:
-        if chunk.value and chunk.value not in self.scene.style:
-            self.scene.style.append(chunk.value)
-            self.scene.explain(chunk.text, f"style: {chunk.value}")
-
-    # --- relations and numbers
-
-    def _relation(self, chunk: Chunk) -> None:
-        self.relations.relation(chunk)
-
-    def _has(self, chunk: Chunk) -> None:
-        self.relations.has()
-
-    def _verb(self, chunk: Chunk) -> None:
-        self.relations.verb(chunk)
-
-    def _pronoun(self, chunk: Chunk) -> None:
-        self.relations.pronoun(chunk.value)
-
-    def _zone(self, chunk: Chunk) -> None:
-        self.relations.zone(chunk)
-
-    def _number_of(self, chunk: Chunk) -> None:
-        self.counts.counting = True
-
-    def _bound(self, chunk: Chunk) -> None:
-        self.counts.bound = chunk.value
-
-    def _compare(self, chunk: Chunk) -> None:
-        self.counts.comparison = chunk.value
-
-    def _outnumber(self, chunk: Chunk) -> None:
-        self.counts.outnumber(chunk.value)
-
-    def _than(self, chunk: Chunk) -> None:
-        self.counts.counting = False
-
-    # --- small words
-
     def _nobody(self, chunk: Chunk) -> None:
         self.scene.exclude(chunk.value, chunk.text)
 
@@ -243,9 +191,6 @@ class SceneReader:
     def _and(self, chunk: Chunk) -> None:
         if self.reading.clause.between is None:
             self.reading.clause.pending = ""
-
-    def _comma(self, chunk: Chunk) -> None:
-        self._and(chunk)
 
     def _stop(self, chunk: Chunk) -> None:
         self.reading.end_clause()
@@ -262,9 +207,3 @@ class SceneReader:
 
     def _aux(self, chunk: Chunk) -> None:
         self.reading.clause.verb_seen = True
-
-    def _relative(self, chunk: Chunk) -> None:
-        """Pass over "that" and "which": what follows is about the last noun, as it is anyway."""
-
-    def _unread(self, chunk: Chunk) -> None:
-        self.scene.notices.append(f'not read: "{chunk.text}"')

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from eligen.assistant.arrangement import Relation
+from eligen.assistant.language.carrying import CARRIED, TURNED, carrying, worn
 from eligen.assistant.language.chunks import Chunk
 from eligen.assistant.language.nounphrase import NounPhrase
 from eligen.assistant.language.reading import GOES_ON, Reading, Zone
 
 PLAIN = frozenset(("loose", "with"))
 SPATIAL = frozenset(("left", "right", "above", "below", "on", "next"))
-CARRIED = frozenset(("holding", "wearing", "bearing", "containing"))
 SIDEWAYS = ("left", "right", "above", "below")
-TURNED: dict[str, Relation] = {"bearing": "on", "containing": "inside"}
 
 
 class RelationReader:
@@ -51,14 +50,14 @@ class RelationReader:
             clause.pending = self._operated(reading.chunks[reading.at - 1].value)
         has_no_object = reading.next_kind() in GOES_ON | {"stop"}
         if has_no_object and relation not in PLAIN | {"on", "inside", "between"}:
-            self.pronoun("one")
+            self._refer("one")
 
     def _operated(self, verb: str) -> str:
         """Return how one stands to a thing one talks or works on."""
         lexicon = self.reading.lexicon
         return "holding" if verb in lexicon.set("handled") else "front" if verb in lexicon.set("worked") else "on"
 
-    def has(self) -> None:
+    def has(self, chunk: Chunk) -> None:
         """Read "with": what follows belongs to the last object, else to the subjects."""
         clause = self.reading.clause
         clause.negated = ""
@@ -82,8 +81,11 @@ class RelationReader:
             clause.pending_subjects = list(clause.subjects)
         reading.scene.explain(chunk.text, f"what {reading.scene.names(acting) or 'something'} does")
 
-    def pronoun(self, kind: str) -> None:
+    def pronoun(self, chunk: Chunk) -> None:
         """Read "it", "him", "them" as the object of a waiting relation or as subjects."""
+        self._refer(chunk.value)
+
+    def _refer(self, kind: str) -> None:
         reading, clause = self.reading, self.reading.clause
         if not clause.pending or clause.pending == "between":
             clause.subjects = [] if kind == "none" else clause.subjects
@@ -114,7 +116,9 @@ class RelationReader:
             self._object(index)
         elif reading.goes_on() and self._carried_too(index):
             self._relate(clause.pending_subjects, clause.last_relation, index)
-        elif reading.goes_on() and clause.last_relation == "part" and self._worn(clause.pending_subjects, index):
+        elif (
+            reading.goes_on() and clause.last_relation == "part" and worn(self.reading, clause.pending_subjects, index)
+        ):
             self._relate(clause.pending_subjects, "wearing", index)
         else:
             self._subject(index)
@@ -123,7 +127,7 @@ class RelationReader:
         clause = self.reading.clause
         relation, subjects = clause.pending, [i for i in clause.pending_subjects if i != index]
         people = all(self.reading.thing(i).noun.kind == "person" for i in subjects)
-        if relation == "inside" and people and self._worn(subjects, index):
+        if relation == "inside" and people and worn(self.reading, subjects, index):
             relation = "wearing"
         clause.pending, clause.last_relation, clause.anchor = "", relation, index
         if clause.opens:
@@ -140,9 +144,7 @@ class RelationReader:
     def _belonging(self, subjects: list[int], index: int) -> None:
         """Read what "with" brings: worn, held or borne by its holder, or just there; what follows is about both."""
         clause = self.reading.clause
-        relation = "wearing" if self._worn(subjects, index) else ""
-        relation = relation or ("containing" if self._held(subjects) else "")
-        relation = relation or ("bearing" if self._borne(subjects, index) else "")
+        relation = carrying(self.reading, subjects, index)
         if relation and self.reading.next_kinds(2) != ["relation", "pronoun"]:
             clause.last_relation, clause.anchor = relation, index
             self._relate(subjects, relation, index)
@@ -151,26 +153,11 @@ class RelationReader:
             clause.company = [*clause.company, *subjects]
             clause.subjects, clause.anchor = [index], None
 
-    def _worn(self, subjects: list[int], index: int) -> bool:
-        noun, lexicon = self.reading.thing(index).noun, self.reading.lexicon
-        clothes = noun.kind == "wear" or noun.name in lexicon.set("worn_on_head") | lexicon.set("worn_on_feet")
-        return clothes and bool(subjects) and all(self.reading.thing(i).alive for i in subjects)
-
-    def _held(self, subjects: list[int]) -> bool:
-        holders = self.reading.lexicon.set("holds")
-        return bool(subjects) and all(self.reading.thing(i).last_word in holders for i in subjects)
-
-    def _borne(self, subjects: list[int], index: int) -> bool:
-        tops, noun = self.reading.lexicon.set("tops"), self.reading.thing(index).noun
-        hosts = [self.reading.thing(i) for i in subjects]
-        wide = all(host.last_word in tops and host.noun.width > noun.width for host in hosts)
-        return bool(hosts) and wide and noun.stands == "surface"
-
     def _carried_too(self, index: int) -> bool:
         """Tell whether "and ..." goes on with what the clause's subjects hold, wear or bear."""
         clause = self.reading.clause
         if clause.last_relation == "wearing":
-            return self._worn(clause.pending_subjects, index)
+            return worn(self.reading, clause.pending_subjects, index)
         person = self.reading.thing(index).noun.kind == "person"
         return clause.last_relation in CARRIED and clause.anchor is not None and not person
 
