@@ -134,7 +134,7 @@ def _fit_sizes(nodes: dict[int, Node], items: Sequence[Item], links: Sequence[Li
     for host in {link.second for link in links if link.relation == "on"}:
         riders = [nodes[link.first] for link in links if link.relation == "on" and link.second == host]
         crowd = (sum(rider.width + GAP for rider in riders) - GAP) / nodes[host].width
-        if len(riders) > 1 and crowd > 1:
+        if crowd > 1 and (len(riders) > 1 or riders[0].columns > 1):
             nodes[host].width *= min(crowd, 1.5)
             for rider in riders:
                 rider.resize(min(1.5 / crowd, 1.0))
@@ -162,8 +162,8 @@ def _start(nodes: dict[int, Node], links: Sequence[Link]) -> None:
     while len(placed) < len(nodes):
         link, known = next(
             (link, known)
-            for known in placed
             for link in sorted(links, key=lambda link: link.weak)
+            for known in placed
             if (link.first == known and link.second not in placed)
             or (link.second == known and link.first not in placed)
         )
@@ -175,7 +175,7 @@ def _start(nodes: dict[int, Node], links: Sequence[Link]) -> None:
             sign = 1 if sides.get(known, 0) % 2 == 0 else -1
             sides[known] = sides.get(known, 0) + 1
             sides[other] = sides.get(other, 0) + (sign < 0)
-        dx = sign * across if link.relation in ("left", "next") else 0.0
+        dx = sign * across if link.relation in ("left", "next", "bigger") else 0.0
         dy = {"above": sign * up, "on": sign * up}.get(link.relation, 0.0)
         level = a.bottom - b.height / 2 if dx else a.y
         b.x, b.y = a.x + dx, level + dy
@@ -201,12 +201,11 @@ def _step(nodes: dict[int, Node], items: Sequence[Item], links: Sequence[Link]) 
             _beside(a, b, near=link.relation == "next")
         elif link.relation == "above":
             _over(a, b)
-        elif link.relation == "on":
-            a.y = b.top - a.height / 2 + min(0.12 * b.height, 0.2 * a.height)
-            _within(a, b, max(0.0, (b.width - a.width) / 2))
-        elif link.relation == "inside":
-            a.y = b.y + (b.height - a.height) * 0.2
-            _within(a, b, max(0.0, (b.width - a.width) / 2))
+        elif link.relation in ("on", "inside"):
+            sunk = min(0.12 * b.height, 0.2 * a.height)
+            a.y = b.top - a.height / 2 + sunk if link.relation == "on" else b.y + (b.height - a.height) * 0.2
+            alone = sum(k.relation == link.relation and k.second == link.second for k in links) == 1
+            _within(a, b, max(0.0, (b.width - a.width) / 2) * (0.2 if alone else 1.0))
         elif link.relation == "front":
             a.y += (b.bottom + 0.1 * b.height - a.bottom) / 2
             covers = a.width * a.height > 0.4 * b.width * b.height

@@ -47,6 +47,19 @@ def place(items: Sequence[Item], links: Sequence[Link]) -> list[list[Box]]:
     return boxes
 
 
+def unmet(boxes: Sequence[Sequence[Box]], links: Sequence[Link]) -> list[Link]:
+    """Return the links of direction that boxes do not obey, as when two of them contradict each other."""
+    axes = {"left": (0, -1), "right": (0, 1), "above": (1, -1), "on": (1, -1), "below": (1, 1)}
+    broken = []
+    for link in links:
+        if link.relation in axes and boxes[link.first] and boxes[link.second]:
+            axis, sign = axes[link.relation]
+            offset = boxes[link.first][0].centre[axis] - boxes[link.second][0].centre[axis]
+            if sign * offset <= 0:
+                broken.append(link)
+    return broken
+
+
 def _zone(items: Sequence[Item], group: Group) -> tuple[str, ...]:
     return next((items[i].zone for i in group.nodes if items[i].zone), ())
 

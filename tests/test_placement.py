@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from eligen.assistant.arrangement import Item, Link, Relation
-from eligen.assistant.placement import place
+from eligen.assistant.placement import place, unmet
 from eligen.tools.layout import Box
 
 SIDES: tuple[Relation, ...] = ("left", "right", "above", "below")
@@ -147,6 +147,24 @@ def test_a_hat_sits_on_the_head_and_shoes_on_the_feet():
     )
     assert hat.y0 == pytest.approx(man.y0, abs=0.02)
     assert shoes.y1 == pytest.approx(man.y1, abs=0.02)
+
+
+def test_what_is_beside_a_rider_stands_beside_the_mount():
+    man, horse, fence = one(
+        [Item(0.22, 0.56), Item(0.46, 0.42), Item(0.6, 0.32)],
+        Link(0, "on", 1),
+        Link(0, "next", 2, weak=True),
+        Link(1, "next", 2),
+    )
+    assert man.centre[0] == pytest.approx(horse.centre[0], abs=0.1)
+    assert fence.y1 == pytest.approx(horse.y1, abs=0.02)
+    assert fence.x0 > max(man.x1, horse.x1)
+
+
+def test_relations_that_contradict_each_other_are_found():
+    links = [Link(0, "left", 1), Link(1, "left", 0)]
+    assert len(unmet(place([Item(0.2, 0.2), Item(0.2, 0.2)], links), links)) == 1
+    assert unmet(place([Item(0.2, 0.2), Item(0.2, 0.2)], links[:1]), links[:1]) == []
 
 
 def test_what_is_in_front_hides_no_more_than_needed():

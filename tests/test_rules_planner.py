@@ -163,6 +163,7 @@ def test_ids_are_fresh_and_hosts_come_before_what_they_carry():
         ("a cat florbing in bliss", 'not read: "bliss"'),
         ("two cats and four dogs, the number of cats is more than that of dogs", "contradict the comparison"),
         ("a cup that is not on a table", "a denied relation"),
+        ("a cat left of a dog, and the dog is left of the cat", "could not keep: "),
     ],
 )
 def test_what_cannot_be_read_is_said(text: str, notice: str):

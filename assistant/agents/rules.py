@@ -10,7 +10,7 @@ from eligen.assistant.language.lexicon import Lexicon, lexicon
 from eligen.assistant.language.reader import read
 from eligen.assistant.language.scene import Scene, Thing
 from eligen.assistant.language.tokens import normalise
-from eligen.assistant.placement import place
+from eligen.assistant.placement import place, unmet
 from eligen.assistant.plan import Plan
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Entity, Layout, fresh_id
@@ -33,6 +33,10 @@ class RulesPlanner:
         _limit(scene)
         links = [link for link in scene.links if scene.things[link.first].count and scene.things[link.second].count]
         boxes = place([self._item(thing) for thing in scene.things], links)
+        scene.notices += [
+            f"could not keep: {scene.names([link.first])} {link.relation} {scene.names([link.second])}"
+            for link in unmet(boxes, links)
+        ]
         layout = Layout(
             prompt=prompt,
             entities=tuple(_entities(scene.things, boxes, links)),

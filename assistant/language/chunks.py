@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from eligen.assistant.language import comparisons, styles
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.nounphrase import NounPhraseReader
+from eligen.assistant.language.opening import read_content, read_opening
 from eligen.assistant.language.tokens import COMMA, is_mark
 
 RECENT = 16
@@ -152,8 +153,12 @@ class Chunker:
         return ("moment", hit[0], hit[1]) if hit else None
 
     def _writing(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
-        """Read "says no parking": the words of a sign."""
+        """Read "says no parking", the words of a sign, and "made of glass"."""
         after = chunks[-1].kind if chunks else ""
+        if (made := self.lexicon.phrases("made").match(tokens, at)) and chunks:
+            start = at + made[1]
+            start += read_opening(tokens, start, self.lexicon).length
+            return "writing", None, start - at + len(read_content(tokens, start, self.lexicon))
         end, quoted = at + 1, tokens[at] in ("says", "saying", "labeled", "labelled", "titled")
         if not quoted or after not in ("noun", "relative"):
             return None

@@ -29,11 +29,11 @@ class DetailReader:
             self.unread(chunk)
 
     def writing(self, chunk: Chunk) -> None:
-        """Read "says hello" as words on the last thing."""
+        """Read "says hello" and "made of glass" as the last thing's own."""
         clause = self.reading.clause
         for i in [clause.anchor] if clause.anchor is not None else clause.subjects[-1:]:
             self.reading.thing(i).complement = "that " * chunk.text.startswith("says") + chunk.text
-        self.scene.explain(chunk.text, "written there")
+            self.scene.explain(chunk.text, f"belongs to {self.reading.thing(i).name}")
 
     def depth(self, chunk: Chunk) -> None:
         for i in self.reading.clause.subjects[-1:]:

@@ -158,7 +158,8 @@ class NounPhraseReader:
         """Return an unlisted noun: the last word before a verb or adverb, if a determiner or plural shows a noun."""
         end, lexicon = 0, self.lexicon
         for at, word in enumerate(words):
-            verb = lexicon.is_participle(word) or (word in lexicon.verbs and word not in lexicon.adjectives)
+            inflected = word in lexicon.verbs and (end > 0 or lexicon.verbs[word] != word)
+            verb = lexicon.is_participle(word) or (inflected and word not in lexicon.adjectives)
             if end and (verb or word.endswith("ly") or word in lexicon.set("adverbs")):
                 break
             plain = word not in ("and", ",") and word not in PRONOUN_HEADS and not word.endswith("'s")

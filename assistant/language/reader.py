@@ -141,8 +141,18 @@ class SceneReader:
             for thing in owners:
                 thing.complement = f"with {phrase.text}"
             clause.last_relation = "part"
+        elif clause.company:
+            self._at_part(clause.company[0], held=clause.pending in ("inside", "below"))
         self.scene.explain(phrase.text, f"part of {self.scene.names(clause.pending_subjects) or 'the scene'}")
         clause.pending = ""
+
+    def _at_part(self, host: int, *, held: bool) -> None:
+        """Link what is "in its mouth" or "on its roof" to the thing whose part it is."""
+        for i in self.reading.clause.subjects:
+            if held:
+                self.scene.link(host, "holding", i)
+            else:
+                self.scene.link(i, "on", host)
 
     def _is_background(self, phrase: NounPhrase, noun: Noun) -> bool:
         place = noun.kind == "place" and not phrase.numbered and not self.counts.active

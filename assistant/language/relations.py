@@ -129,6 +129,8 @@ class RelationReader:
         people = all(self.reading.thing(i).noun.kind == "person" for i in subjects)
         if relation == "inside" and people and worn(self.reading, subjects, index):
             relation = "wearing"
+        elif relation == "inside" and self.reading.thing(index).last_word in self.reading.lexicon.set("seats"):
+            relation = "on"
         clause.pending, clause.last_relation, clause.anchor = "", relation, index
         if clause.opens:
             clause.forward[-1] = (relation, index)
