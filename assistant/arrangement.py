@@ -4,69 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-Relation = Literal[
-    "left", "right", "above", "below", "next", "on", "inside", "front", "behind", "between",
-    "holding", "wearing", "bigger", "smaller",
-]  # fmt: skip
+from eligen.assistant.items import Item, Link, Node, Relation, node
+
 GAP = 0.05
 NEAR = 1.6
 STEPS = 200
 STILL = 1e-6
 HARD_TURN = 0.5  # an off-axis offset may be at most this part of the offset along the axis
 OVERLAPS = frozenset(("on", "inside", "front", "behind", "holding", "wearing"))
-
-
-@dataclass(frozen=True)
-class Link:
-    """A relation: item `first` stands so to item `second` (and to `third` for "between").
-
-    A `weak` one follows from another (what rides a horse is beside what the horse is beside): it only asks for room.
-    """
-
-    first: int
-    relation: Relation
-    second: int
-    third: int | None = None
-    weak: bool = False
-
-
-@dataclass
-class Item:
-    """Some equal things to place: how many, the size of one, what they stand on, where words put them."""
-
-    width: float
-    height: float
-    count: int = 1
-    stands: str = "any"
-    zone: tuple[str, ...] = ()
-    flush: bool = False
-    depth: str = ""
-    worn_on: str = "body"
-
-
-@dataclass
-class Node:
-    """An item's block on the plane: centre and size, and the grid its members stand in."""
-
-    width: float
-    height: float
-    columns: int
-    rows: int
-    x: float = 0.0
-    y: float = 0.0
-
-    @property
-    def bottom(self) -> float:
-        return self.y + self.height / 2
-
-    @property
-    def top(self) -> float:
-        return self.y - self.height / 2
-
-    def resize(self, factor: float) -> None:
-        self.width, self.height = self.width * factor, self.height * factor
 
 
 @dataclass
@@ -77,21 +23,6 @@ class Group:
     width: float = 0.0
     height: float = 0.0
     links: list[Link] = field(default_factory=list)
-
-
-def node(item: Item) -> Node:
-    """Return an item's block: members in rows, as square as their number allows."""
-    best = (1e9, 1)
-    for columns in range(1, item.count + 1):
-        rows = -(-item.count // columns)
-        width = columns * item.width * (1 + GAP) * 1.1
-        height = rows * item.height * (1 + GAP) * 1.1
-        spare = columns * rows - item.count
-        best = min(best, (max(width, 1.25 * height) * (1 + 0.1 * spare), columns))
-    columns = best[1]
-    rows = -(-item.count // columns)
-    gap = GAP * (item.count > 1)
-    return Node(columns * item.width * (1 + gap), rows * item.height * (1 + gap), columns, rows)
 
 
 def arrange(items: Sequence[Item], links: Sequence[Link]) -> list[Group]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eligen.assistant.arrangement import Group, Item, Link, Node, arrange
+from eligen.assistant.arrangement import Group, arrange
+from eligen.assistant.items import Item, Link, Node
 from eligen.tools.layout import Box
 
 MARGIN = 0.04

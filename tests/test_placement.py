@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from eligen.assistant.arrangement import Item, Link, Relation
+from eligen.assistant.items import Item, Link, Relation
 from eligen.assistant.placement import place, unmet
 from eligen.tools.layout import Box
 

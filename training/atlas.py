@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-from fontTools.ttLib import TTFont
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -13,7 +12,9 @@ TILE, GLYPH, COLUMNS = 104, 100, 24  # pixels of a tile, of the longer side of a
 
 
 def glyph_images(font_path: Path) -> dict[int, Image.Image]:
-    """Return code point -> RGBA bitmap, cut to what is visible, for a CBDT colour font."""
+    """Return code point -> RGBA bitmap, cut to what is visible, for a CBDT colour font; needs fonttools."""
+    from fontTools.ttLib import TTFont  # only who redraws the atlas needs it
+
     font = TTFont(font_path)
     bitmaps = {name: data for strike in font["CBDT"].strikeData for name, data in strike.items()}
     images = {}

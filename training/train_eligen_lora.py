@@ -4,6 +4,7 @@ Regional attention comes from eligen.tools.attention; the LoRA (rank 32) sits on
 """
 
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from eligen.tools.attention import Regions, regional_attention
 from training.captions import entity_prompt
-from training.common import Clock, Log, MovingAverage, arguments, precision, set_rate
+from training.common import Clock, Log, MovingAverage, arguments, precision, quick_attention, set_rate
 from training.latents import Encoders, Pool, noised, pack, positions, read_scene
 from training.scenes import World
 from training.train_base import share_gradients
@@ -83,6 +84,7 @@ def main() -> None:
     parser = arguments(__doc__ or "", batch=64, lr=1e-3)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--data", type=Path, required=True, help="folder made by training.latents")
+    parser.add_argument("--compile", action="store_true", help="a third faster after a minute or two of compiling")
     args = parser.parse_args()
     ranks, rank = 1, 0
     if dist.is_torchelastic_launched():
@@ -100,6 +102,10 @@ def main() -> None:
     if not args.fresh:
         stored = {k.removeprefix("transformer."): v.float() for k, v in load_file(path).items()}
         set_peft_model_state_dict(model, stored)
+    processors = ExitStack()
+    processors.enter_context(regional_attention(model))
+    if args.compile:
+        model.compile_repeated_blocks(dynamic=True)
     torch.manual_seed(args.seed + 1000 + rank)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0)
@@ -120,17 +126,20 @@ def main() -> None:
     for _ in clock:
         set_rate(optimizer, clock.learning_rate(args.lr))
         latents, rows = buckets.pick(args.batch // ranks, rng)
-        scenes = [read_scene(r) for r in rows]
-        captions = buckets.pool.say(rows, rng)
-        text, pooled = encoders.text(captions)
-        prompts = [entity_prompt(world, t, rng) for s in scenes for t in s.things]
-        entities = encoders.tokens(prompts, ENTITY_LENGTH).view(len(rows), -1, text.shape[2])
-        masks = token_masks(torch.stack([cells(r, side, rng) for r in rows])).to(args.device)
-        regions = Regions(masks, (ENTITY_LENGTH,) * masks.shape[1] + (text.shape[1],))
+        if rng.random() < 0.1:  # the negative pass of guidance has no entities, so the LoRA must know it too
+            states, pooled = encoders.text([""] * len(rows))
+            regions = None
+        else:
+            text, pooled = encoders.text(buckets.pool.say(rows, rng))
+            things = [t for r in rows for t in read_scene(r).things]
+            prompts = [entity_prompt(world, t, rng) for t in things]
+            entities = encoders.tokens(prompts, ENTITY_LENGTH).view(len(rows), -1, text.shape[2])
+            masks = token_masks(torch.stack([cells(r, side, rng) for r in rows])).to(args.device)
+            regions = Regions(masks, (ENTITY_LENGTH,) * masks.shape[1] + (text.shape[1],))
+            states = torch.cat([entities, text], 1)
         x, target, time = noised(pack(latents.to(args.device)))
-        states = torch.cat([entities, text], 1)
         text_ids = torch.zeros(states.shape[1], 3, device=args.device)
-        with regional_attention(model), precision(args.device):
+        with precision(args.device), quick_attention(args.device):
             kwargs = {"regions": regions}
             v = model(x, states, pooled, time, ids, text_ids, joint_attention_kwargs=kwargs, return_dict=False)[0]
         loss = (v.float() - target).pow(2).mean()
@@ -144,6 +153,7 @@ def main() -> None:
         if rank == 0 and int(clock.share * 6) > saved:
             saved = int(clock.share * 6)
             save()
+    processors.close()
     if rank == 0:
         save()
 

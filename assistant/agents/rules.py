@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eligen.assistant.arrangement import Item, Link
+from eligen.assistant.items import Item, Link
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.lexicon import Lexicon, lexicon
 from eligen.assistant.language.reader import read

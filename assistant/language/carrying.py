@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eligen.assistant.arrangement import Relation
+from eligen.assistant.items import Relation
 from eligen.assistant.language.reading import Reading
 
 CARRIED = frozenset(("holding", "wearing", "bearing", "containing"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from eligen.assistant.arrangement import Relation
+from eligen.assistant.items import Relation
 from eligen.assistant.language.carrying import CARRIED, TURNED, carrying, worn
 from eligen.assistant.language.chunks import Chunk
 from eligen.assistant.language.nounphrase import NounPhrase
@@ -26,11 +26,13 @@ class RelationReader:
     def relation(self, chunk: Chunk) -> None:
         """Read a preposition: it waits for its object, or, said first, for its subject."""
         reading, clause, relation = self.reading, self.reading.clause, chunk.value
-        if clause.negated:
+        if reading.previous == "negate":
+            reading.scene.notices.append(f'not read: a denied relation ("{chunk.text}")')
+        goes_on = clause.negated == "without" and reading.next_kind() != "pronoun" and reading.previous != "negate"
+        if clause.negated and not goes_on:
             clause.negated, clause.pending, clause.pending_subjects = "", "loose", []
-            if reading.previous == "negate":
-                reading.scene.notices.append(f'not read: a denied relation ("{chunk.text}")')
             return
+        clause.negated = ""
         if relation == "loose" and clause.pending:
             return
         clause.between = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from eligen.assistant.arrangement import Link, Relation
+from eligen.assistant.items import Link, Relation
 from eligen.assistant.language.comparisons import Comparison
 from eligen.assistant.language.lexicon import Noun
 from eligen.assistant.language.nounphrase import NounPhrase
