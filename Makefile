@@ -1,6 +1,7 @@
 # `RUN=` runs the tools of an already active environment instead of uv's.
 RUN ?= uv run
 CHECKED = eligen.assistant eligen.prompts eligen.tools eligen.ui training benchmarks
+BENCHMARKS = painting control
 
 .PHONY: check test bench typing
 
@@ -13,7 +14,7 @@ test:
 	$(RUN) pytest
 
 bench:
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(RUN) python "$$script" || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(RUN) python -m benchmarks.$$name || exit 1; done
 
 # The import names `eligen.*` are mapped in pyproject.toml; type checkers follow these links instead.
 typing:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ARROWS = {
     "assistant": {"assistant", "prompts", "tools"},
-    "benchmarks": {"assistant", "benchmarks", "tools"},
+    "benchmarks": {"assistant", "benchmarks", "tools", "training"},
     "prompts": {"prompts"},
     "tools": {"tools"},
     "training": {"tools", "training"},

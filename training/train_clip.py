@@ -33,9 +33,9 @@ def config(tokenizer: CLIPTokenizer) -> CLIPConfig:
     return CLIPConfig(text_config={**shared, **text}, vision_config={**shared, **vision}, projection_dim=WIDTH)
 
 
-def close_up(world: World, rng: random.Random) -> Scene:
+def close_up(world: World, rng: random.Random, nouns: int | None) -> Scene:
     """Return one thing that fills most of the picture."""
-    noun, colour, material = world._look(rng, None)
+    noun, colour, material = world._look(rng, nouns)
     size = rng.uniform(0.6, 1.0)
     shift = (1 - size) / 2 + 0.04
     cx, cy = (0.5 + rng.uniform(-shift, shift) for _ in range(2))
@@ -45,10 +45,10 @@ def close_up(world: World, rng: random.Random) -> Scene:
 
 
 def make_batch(
-    world: World, rng: random.Random, generator: torch.Generator, count: int
+    world: World, rng: random.Random, generator: torch.Generator, count: int, nouns: int | None
 ) -> tuple[Tensor, list[str], Tensor]:
     """Return pictures (count, 3, SIDE, SIDE) in -1..1, their texts, and keys equal where texts may be swapped."""
-    scenes = [close_up(world, rng) for _ in range(count)]
+    scenes = [close_up(world, rng, nouns) for _ in range(count)]
     images, _ = world.draw(scenes, SIDE, generator)
     texts, keys = [], []
     for scene in scenes:
@@ -78,7 +78,10 @@ def save_text_encoder(model: CLIPModel, folder: Path) -> None:
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", batch=128, lr=1.5e-3).parse_args()
+    parser = arguments(__doc__ or "", batch=128, lr=1.5e-3)
+    parser.add_argument("--nouns", type=int, help="only the first so many of the vocabulary")
+    parser.add_argument("--eye", action="store_true", help="keep the text encoder that a transformer was trained with")
+    args = parser.parse_args()
     world, rng = World(args.device), random.Random(args.seed)
     generator = torch.Generator(args.device).manual_seed(args.seed)
     torch.manual_seed(args.seed)
@@ -90,7 +93,7 @@ def main() -> None:
     average, log, clock = MovingAverage(model), Log(args.runs, "clip"), Clock(args.minutes)
     for _ in clock:
         set_rate(optimizer, clock.learning_rate(args.lr, warmup=150))
-        images, texts, keys = make_batch(world, rng, generator, args.batch)
+        images, texts, keys = make_batch(world, rng, generator, args.batch, args.nouns)
         batch = tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").to(
             args.device
         )
@@ -109,7 +112,8 @@ def main() -> None:
         log.add(clock, loss=loss.item(), right=right.item())
     average.swap()
     model.to(torch.bfloat16).save_pretrained(folder)
-    save_text_encoder(model, args.model / "text_encoder")
+    if not args.eye:
+        save_text_encoder(model, args.model / "text_encoder")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ def calibrate(vae: AutoencoderKL, images: Tensor) -> None:
     )
 
 
+def disturbed(latents: Tensor, most: float = 0.1) -> Tensor:
+    """Return latents with up to so much noise: what a diffusion model paints is never quite what was encoded."""
+    return latents + most * torch.rand(len(latents), 1, 1, 1, device=latents.device) * torch.randn_like(latents)
+
+
 def main() -> None:
     parser = arguments(__doc__ or "", batch=4, lr=1e-3)
     parser.add_argument("--side", type=int, default=64, help="pixels of a training crop")
@@ -104,7 +109,7 @@ def main() -> None:
         images = crops.take(args.batch, args.side).contiguous(memory_format=torch.channels_last)
         with precision(args.device):
             posterior = vae.encode(images).latent_dist
-            decoded = vae.decode(posterior.sample()).sample
+            decoded = vae.decode(disturbed(posterior.sample())).sample
         error = decoded.float() - images
         edges = sum(error.diff(dim=d).abs().mean() for d in (2, 3))
         recon = error.abs().mean() + 4 * error.pow(2).mean() + 0.5 * edges
