@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from eligen.assistant.plan import Edits
+from eligen.assistant.plan import Edits, LayoutEdit, Redo, Undo
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Layout, Value
 from eligen.tools.requests import GenerateRequest, InpaintRequest
@@ -120,6 +121,21 @@ class History(Value):
             return self._at(version)
         tip = max(leaf for leaf in self.branches if version in self._path(leaf))
         return self.model_copy(update={"head": version, "tip": tip})
+
+    def follow(self, edits: Sequence[LayoutEdit | Undo | Redo]) -> tuple[History, tuple[LayoutEdit, ...]]:
+        """Return the history after a plan's undos and redos, and the edits to be applied to the version it is at then.
+
+        ToolError when there is nothing to undo or redo.
+        """
+        history, others = self, []
+        for edit in edits:
+            if isinstance(edit, Undo):
+                history = history.undo(edit.steps)
+            elif isinstance(edit, Redo):
+                history = history.redo(edit.steps)
+            else:
+                others.append(edit)
+        return history, tuple(others)
 
     def _at(self, head: int) -> History:
         return self.model_copy(update={"head": head})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eligen.assistant.history import START, History, Version
+from eligen.assistant.plan import Redo, Remove, Undo
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Layout
 
@@ -130,3 +131,12 @@ def test_values_that_make_no_history_are_refused():
         Version(id=1, parent=1, layout=Layout(prompt=""))
     with pytest.raises(ValidationError):
         Version(id=1, layout=Layout(prompt=""), picture="../../etc/passwd")
+
+
+def test_a_plans_undos_come_before_its_other_edits():
+    history, remove = line("edit", "edit", "edit"), Remove(ids=("cat-1",))
+    assert history.follow((Undo(steps=2), remove)) == (history.undo(2), (remove,))
+    assert history.follow((remove, Undo(steps=2), Redo())) == (history.undo(), (remove,))
+    assert history.follow((remove,)) == (history, (remove,))
+    with pytest.raises(ToolError, match="nothing to redo"):
+        history.follow((Redo(),))
