@@ -10,6 +10,7 @@ Relation = Literal[
     "holding", "wearing", "bigger", "smaller",
 ]  # fmt: skip
 MEMBER_GAP = 0.05
+MOST = 24  # entities of a layout
 
 
 @dataclass(frozen=True)

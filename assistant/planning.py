@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eligen.assistant.plan import Plan
-from eligen.tools.errors import UserError
+from eligen.assistant.context import Context, Message, Planner
+from eligen.assistant.edits import apply
+from eligen.assistant.plan import Plan, Redo, Undo
+from eligen.tools.errors import ToolError, UserError
 from eligen.tools.layout import Layout
-
-SINGLE_SENTENCES = "the rules planner reads single sentences only so far: the layout was kept"
-
-
-class Planner(Protocol):
-    """Anything that plans a layout from a text."""
-
-    def plan(self, text: str) -> Plan: ...
 
 
 class Dialogue(BaseModel):
@@ -62,26 +56,31 @@ def _dialogue(number: int, line: str) -> Dialogue:
 
 
 def _turns(dialogue: Dialogue, planner: Planner) -> list[dict[str, Any]]:
-    """Plan the first turn; a later one keeps its layout and says why."""
-    try:
-        plan = planner.plan(dialogue.turns[0])
-        first = _turn(plan.layout, list(plan.tools), plan.reply, plan.question, None)
-    except UserError as error:
-        plan = Plan(reply="")
-        first = _turn(None, [], "", None, str(error))
-    later = _turn(plan.layout, [], SINGLE_SENTENCES, None, SINGLE_SENTENCES)
-    return [first, *(later for _ in dialogue.turns[1:])]
+    """Plan each message after the layouts that the ones before it left."""
+    context, turns = Context(), []
+    for text in dialogue.turns:
+        plan, error, tools = Plan(reply=""), None, []
+        layouts = context.layouts
+        try:
+            plan = planner.plan(text, context)
+            if edits := [edit for edit in plan.edits if not isinstance(edit, Undo | Redo)]:
+                layouts = (*layouts, apply(context.layout, edits))
+                tools = ["generate"]
+        except (UserError, ToolError) as problem:
+            error = str(problem)
+        said = (Message(role="user", text=text), Message(role="assistant", text=plan.reply))
+        context = Context(layouts=layouts, dialogue=context.dialogue + said, question=plan.question)
+        turns.append(_turn(context.layout, tools, plan, error))
+    return turns
 
 
-def _turn(
-    layout: Layout | None, tools: list[str], reply: str, question: str | None, error: str | None
-) -> dict[str, Any]:
+def _turn(layout: Layout | None, tools: list[str], plan: Plan, error: str | None) -> dict[str, Any]:
     entities = layout.entities if layout else ()
     return {
         "entities": [{"prompt": entity.prompt, "box": entity.box.as_list()} for entity in entities],
         "background": ", ".join(filter(None, (layout.background, layout.style))) if layout else "",
         "tools": tools,
-        "reply": reply,
-        "question": question,
+        "reply": plan.reply,
+        "question": plan.question.text if plan.question else None,
         "error": error,
     }

@@ -1,9 +1,11 @@
-"""How long a picture takes, and what entity control costs: python benchmarks/painting.py [--profile P] [--steps N]."""
+"""How long a picture takes, and what entity control costs: python -m benchmarks.painting [--profile P] [--steps N]."""
 
 import argparse
 from time import perf_counter
 
 from eligen.assistant.agents.rules import RulesPlanner
+from eligen.assistant.commands.planners import asked_for
+from eligen.assistant.context import Context
 from eligen.tools.generation import Painter
 from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES, get_profile
 from eligen.tools.requests import Control, GenerateRequest
@@ -34,8 +36,7 @@ def main() -> None:
     print("size        entities   none     untrained  eligen   eligen / none")
     for scale in (1, 2):
         for count, sentence in SENTENCES.items():
-            layout = RulesPlanner().plan(sentence).layout
-            assert layout is not None
+            layout = asked_for(RulesPlanner().plan(sentence, Context()))
             assert len(layout.entities) == count
             times = [
                 seconds(

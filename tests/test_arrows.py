@@ -22,6 +22,10 @@ HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "langgraph
 LIGHT = [
     "eligen.assistant.agents.rules",
     "eligen.assistant.cli",
+    "eligen.assistant.composition",
+    "eligen.assistant.context",
+    "eligen.assistant.edits",
+    "eligen.assistant.history",
     "eligen.assistant.plan",
     "eligen.assistant.placement",
     "eligen.assistant.planning",

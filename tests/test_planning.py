@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from eligen.assistant.agents.rules import RulesPlanner
-from eligen.assistant.planning import SINGLE_SENTENCES, plan_file, plan_lines
+from eligen.assistant.agents.rules import SINGLE_SENTENCES, RulesPlanner
+from eligen.assistant.planning import plan_file, plan_lines
 from eligen.tools.errors import UserError
 
 

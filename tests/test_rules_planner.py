@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eligen.assistant.agents.rules import MOST, RulesPlanner
+from eligen.assistant.agents.rules import RulesPlanner
+from eligen.assistant.context import Context
+from eligen.assistant.items import MOST
 from eligen.assistant.language.inflection import article, singular
 from eligen.assistant.language.lexicon import lexicon
 from eligen.assistant.language.reader import MOST_TOKENS, read
 from eligen.assistant.language.tokens import normalise
+from eligen.assistant.plan import Compose, Plan
 from eligen.tools.errors import UserError
+from eligen.tools.layout import Layout
 
 PLANNER = RulesPlanner()
 SENTENCES = [
@@ -52,10 +56,18 @@ def reading(text: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value or name == "things"}
 
 
+def planned(text: str) -> Plan:
+    return PLANNER.plan(text, Context())
+
+
+def composed(text: str) -> Layout:
+    (edit,) = planned(text).edits
+    assert isinstance(edit, Compose)
+    return edit.layout
+
+
 def prompts(text: str) -> list[str]:
-    layout = PLANNER.plan(text).layout
-    assert layout is not None
-    return sorted(entity.prompt for entity in layout.entities)
+    return sorted(entity.prompt for entity in composed(text).entities)
 
 
 @pytest.mark.parametrize("expected", SENTENCES, ids=lambda case: case["text"][:60])
@@ -110,10 +122,9 @@ def test_every_listed_thing_is_found_with_its_attributes():
 def test_any_text_gives_a_valid_layout(text: str):
     if not normalise(text):
         with pytest.raises(UserError, match="the prompt is empty"):
-            PLANNER.plan(text)
+            planned(text)
         return
-    layout = PLANNER.plan(text).layout
-    assert layout is not None
+    layout = composed(text)
     assert len(layout.entities) <= MOST
     assert layout.prompt == normalise(text)
     assert all(entity.prompt.strip() for entity in layout.entities)
@@ -122,13 +133,11 @@ def test_any_text_gives_a_valid_layout(text: str):
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00\x07"])
 def test_an_empty_prompt_is_refused(text: str):
     with pytest.raises(UserError, match="the prompt is empty"):
-        PLANNER.plan(text)
+        planned(text)
 
 
 def test_the_prompt_is_normalised():
-    layout = PLANNER.plan("  A cat\x00 on\n a  mat\u200b ").layout
-    assert layout is not None
-    assert layout.prompt == "A cat on a mat"
+    assert composed("  A cat\x00 on\n a  mat\u200b ").prompt == "A cat on a mat"
 
 
 @pytest.mark.parametrize(
@@ -137,22 +146,19 @@ def test_the_prompt_is_normalised():
 )
 def test_a_prompt_of_5000_words_is_planned_quickly(text: str):
     started = time.process_time()
-    plan = PLANNER.plan(text)
+    plan = planned(text)
     assert time.process_time() - started < 2
     assert any(f"only the first {MOST_TOKENS}" in notice for notice in plan.notices)
 
 
 def test_more_things_than_fit_are_cut_with_a_notice():
-    plan = PLANNER.plan("a hundred sheep and a dog")
-    assert plan.layout is not None
-    assert len(plan.layout.entities) == MOST
+    plan = planned("a hundred sheep and a dog")
+    assert len(composed("a hundred sheep and a dog").entities) == MOST
     assert "101 things were asked for" in plan.notices[0]
 
 
 def test_ids_are_fresh_and_hosts_come_before_what_they_carry():
-    layout = PLANNER.plan("two cups on a table behind a dog").layout
-    assert layout is not None
-    ids = [entity.id for entity in layout.entities]
+    ids = [entity.id for entity in composed("two cups on a table behind a dog").entities]
     assert sorted(ids) == ["cup-1", "cup-2", "dog-1", "table-1"]
     assert ids.index("table-1") < ids.index("cup-1")
 
@@ -167,17 +173,17 @@ def test_ids_are_fresh_and_hosts_come_before_what_they_carry():
     ],
 )
 def test_what_cannot_be_read_is_said(text: str, notice: str):
-    assert any(notice in said for said in PLANNER.plan(text).notices)
+    assert any(notice in said for said in planned(text).notices)
 
 
 def test_the_explanation_names_count_attributes_relation_place_and_style():
-    plan = PLANNER.plan("a watercolour of two red cats left of a dog in a kitchen, and a cup in the top left corner")
+    plan = planned("a watercolour of two red cats left of a dog in a kitchen, and a cup in the top left corner")
     told = "\n".join(plan.explanation)
     for part in ("2 x cat (red)", "left dog", "background", "style: watercolour", "top left"):
         assert part in told
 
 
 def test_planning_imports_neither_torch_nor_langgraph():
-    probe = "import sys, eligen.assistant.agents.rules as r; r.RulesPlanner().plan('a cat'); print(*sys.modules)"
+    probe = "import sys, eligen.assistant.agents.rules as r; r.compose('a cat', r.lexicon()); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert not {"torch", "langgraph", "inflect", "numpy"} & set(run.stdout.split())

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from eligen.tools.layout import Entities, Layout, Prompt, Value
+from eligen.tools.layout import Box, Entities, Layout, Prompt, Value
 
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
@@ -50,17 +50,31 @@ class GenerateRequest(Value):
         return Layout(prompt=self.prompt, entities=self.entities, background=self.background, style=self.style)
 
 
+class Carry(Value):
+    """A thing cut out of the picture at `source` and laid at `target`, to be painted over lightly."""
+
+    source: Box
+    target: Box
+
+
 class InpaintRequest(GenerateRequest):
-    """A picture to repaint under a mask; `mask` None means the union of the entities' masks."""
+    """A picture to repaint in part, the rest bit for bit as it was.
+
+    What is repainted: the PNG `mask` (255 = repaint); else the boxes of `region`; else all but the things in the
+    boxes of `keep`; else the union of the entities' masks. `carried` things keep their look.
+    """
 
     image: str
     mask: str | None = None
+    region: tuple[Box, ...] = ()
+    keep: tuple[Box, ...] = ()
+    carried: tuple[Carry, ...] = ()
     strength: float = Field(default=1.0, gt=0, le=1)
     grow: int = Field(default=0, ge=0, le=256)
     feather: int = Field(default=8, ge=0, le=256)
 
     @model_validator(mode="after")
     def _something_to_paint(self) -> Self:
-        if self.mask is None and not self.entities:
-            raise ValueError("an inpaint needs a mask or at least one entity")
+        if self.mask is None and not (self.entities or self.region or self.keep):
+            raise ValueError("an inpaint needs a mask, a region, things to keep or at least one entity")
         return self

@@ -1,128 +1,28 @@
-"""The rules planner: one sentence to a layout, without a language model."""
+"""The rules planner: plans by grammar and lexicon, without a language model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from eligen.assistant.items import Item, Link
-from eligen.assistant.language.inflection import article
+from eligen.assistant.composition import compose
+from eligen.assistant.context import Context
 from eligen.assistant.language.lexicon import Lexicon, lexicon
-from eligen.assistant.language.reader import read
-from eligen.assistant.language.scene import Scene, Thing
-from eligen.assistant.language.tokens import normalise
-from eligen.assistant.placement import place, unmet
 from eligen.assistant.plan import Plan
-from eligen.tools.errors import UserError
-from eligen.tools.layout import Box, Entity, Layout, fresh_id
+from eligen.tools.errors import ToolError
 
-MOST = 24
+SINGLE_SENTENCES = "the rules planner reads single sentences only so far: the layout was kept"
 
 
 class RulesPlanner:
-    """Plans a layout from one English sentence by grammar and lexicon."""
+    """Plans a first picture from one English sentence, and edits of a picture from the sentences after it."""
 
     def __init__(self, words: Lexicon | None = None) -> None:
         self.lexicon = words or lexicon()
 
-    def plan(self, text: str) -> Plan:
-        """Return the plan for a sentence; UserError when it is empty."""
-        prompt = normalise(text)
-        if not prompt:
-            raise UserError("the prompt is empty")
-        scene = read(prompt, self.lexicon)
-        _limit(scene)
-        links = [link for link in scene.links if scene.things[link.first].count and scene.things[link.second].count]
-        boxes = place([self._item(thing) for thing in scene.things], links)
-        scene.notices += [
-            f"could not keep: {scene.names([link.first])} {link.relation} {scene.names([link.second])}"
-            for link in unmet(boxes, links)
-        ]
-        layout = Layout(
-            prompt=prompt,
-            entities=tuple(_entities(scene.things, boxes, links)),
-            background=", ".join(scene.background),
-            style=", ".join(scene.style),
-        )
-        return Plan(
-            reply=_reply(scene),
-            layout=layout,
-            tools=("generate",),
-            explanation=tuple(scene.explanation),
-            notices=tuple(dict.fromkeys(scene.notices)),
-        )
+    def plan(self, text: str, context: Context) -> Plan:
+        """Return the plan for a message; UserError when it is empty."""
+        if context.layout is None and context.question is None:
+            return compose(text, self.lexicon)
+        return self._edit(text, context)
 
-    def _item(self, thing: Thing) -> Item:
-        sizes = self.lexicon.words["sizes"]
-        scale = 1.0
-        for modifier in thing.modifiers:
-            scale *= sizes.get(modifier, 1.0)
-        return Item(
-            thing.noun.width * scale,
-            thing.noun.height * scale,
-            thing.count,
-            thing.stands or thing.noun.stands,
-            thing.zone,
-            thing.flush,
-            thing.depth,
-            next((part for part in ("head", "feet") if thing.noun.name in self.lexicon.set("worn_on_" + part)), "body"),
-        )
-
-
-def _limit(scene: Scene) -> None:
-    """Cap the number of entities, later things first."""
-    total = sum(thing.count for thing in scene.things)
-    room = MOST
-    for thing in scene.things:
-        thing.count = min(thing.count, room)
-        room -= thing.count
-    if total > MOST:
-        scene.notices.append(f"{total} things were asked for; the layout holds the first {MOST}")
-        kept = sum(thing.count > 0 for thing in scene.things)
-        del scene.things[kept:]
-        scene.links[:] = [k for k in scene.links if max(k.first, k.second, k.third or 0) < kept]
-
-
-def _entities(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], links: Sequence[Link]) -> Iterator[Entity]:
-    """Yield the entities from back to front."""
-    ids: list[str] = []
-    for index in _back_to_front(things, boxes, links):
-        thing = things[index]
-        for member, box in enumerate(boxes[index]):
-            ids.append(fresh_id(thing.noun.name, ids))
-            yield Entity(id=ids[-1], prompt=_prompt(thing, member), box=box)
-
-
-def _prompt(thing: Thing, member: int) -> str:
-    """Return one member's prompt: article, adjectives, noun, complement, pose."""
-    own = thing.own[member] if member < len(thing.own) else []
-    name = thing.named or thing.noun.name
-    words = [*dict.fromkeys((*own, *thing.modifiers)), name, thing.complement, thing.pose]
-    phrase = " ".join(word for word in words if word)
-    return (
-        phrase
-        if thing.named and not thing.named.startswith("pair") and " of " not in name
-        else f"{article(phrase)} {phrase}"
-    )
-
-
-def _back_to_front(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], links: Sequence[Link]) -> list[int]:
-    """Order things by depth and by where they stand; hosts come before what they carry."""
-    before = {(k.first, k.second) for k in links if k.relation in ("behind", "holding", "wearing", "below")}
-    before |= {(k.second, k.first) for k in links if k.relation in ("front", "on", "inside", "above")}
-    depths = {"background": 0, "": 1, "foreground": 2}
-    left = sorted(range(len(things)), key=lambda i: (depths[things[i].depth], max(b.y1 for b in boxes[i])))
-    order: list[int] = []
-    while left:
-        free = [i for i in left if not any((j, i) in before for j in left)] or left
-        order.append(free[0])
-        left.remove(free[0])
-    return order
-
-
-def _reply(scene: Scene) -> str:
-    """Say in one sentence what the picture will show."""
-    names = [f"{t.count} x {t.name}" if t.count > 1 else f"{article(t.name)} {t.name}" for t in scene.things]
-    shown = ", ".join(names) or "no particular thing"
-    where = f", background: {', '.join(scene.background)}" if scene.background else ""
-    style = f", style: {', '.join(scene.style)}" if scene.style else ""
-    return f"I planned {shown}{where}{style}."
+    def _edit(self, text: str, context: Context) -> Plan:
+        """Return the plan for a message about the current picture, or for an answer."""
+        raise ToolError(SINGLE_SENTENCES)

@@ -25,6 +25,7 @@ from eligen.assistant.commands.options import (
 )
 from eligen.assistant.commands.painting import Easel
 from eligen.assistant.commands.planners import asked_for, get_planner
+from eligen.assistant.context import Context
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Layout
 from eligen.tools.profiles import DEFAULT_PROFILE, get_profile
@@ -101,7 +102,7 @@ def read_layout(path: Path, prompt: str) -> Layout:
 
 
 def _planned(text: str, planner: str) -> Layout:
-    plan = get_planner(planner).plan(text)
+    plan = get_planner(planner).plan(text, Context())
     say(plan.reply)
     for notice in plan.notices:
         note(notice)

@@ -9,6 +9,7 @@ import typer
 
 from eligen.assistant.commands.options import PlannerOption, check_writable, note, say, spoken
 from eligen.assistant.commands.planners import asked_for, get_planner
+from eligen.assistant.context import Context
 from eligen.assistant.planning import plan_file
 from eligen.tools.errors import UserError
 
@@ -30,7 +31,7 @@ def plan(
     """
     chosen = get_planner(planner)
     if prompt is not None and source is None and output is None:
-        answer = chosen.plan(spoken(prompt))
+        answer = chosen.plan(spoken(prompt), Context())
         for notice in answer.notices:
             note(notice)
         if explain:

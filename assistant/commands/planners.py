@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from eligen.assistant.agents.rules import RulesPlanner
-from eligen.assistant.plan import Plan
-from eligen.assistant.planning import Planner
+from eligen.assistant.context import Planner
+from eligen.assistant.edits import apply
+from eligen.assistant.plan import Plan, Redo, Undo
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Layout
 
@@ -17,7 +18,8 @@ def get_planner(name: str) -> Planner:
 
 
 def asked_for(plan: Plan) -> Layout:
-    """Return the plan's layout; UserError with the planner's question where it has none."""
-    if plan.layout is None:
-        raise UserError(plan.question or plan.reply)
-    return plan.layout
+    """Return the first layout that a plan makes; UserError with the planner's words where it makes none."""
+    edits = [edit for edit in plan.edits if not isinstance(edit, Undo | Redo)]
+    if not edits:
+        raise UserError(plan.question.text if plan.question else plan.reply)
+    return apply(None, edits)
