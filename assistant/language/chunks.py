@@ -10,6 +10,7 @@ from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.nounphrase import NounPhraseReader
 from eligen.assistant.language.opening import read_content, read_opening
 from eligen.assistant.language.tokens import COMMA, is_mark
+from eligen.assistant.language.zones import canvas_length, read_zone
 
 RECENT = 16
 OPENING = frozenset(("skip", "stop", "comma", "style", "frame", "aux"))
@@ -94,27 +95,14 @@ class Chunker:
 
     def _zone(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read a place on the canvas: "on the left", "in the top left corner of the picture"."""
-        zones, nouns, end, found = self.lexicon.words["zones"], self.lexicon.set("zone_nouns"), at, []
-        prepositions = ("on", "in", "at", "to", "near", "along", "towards", "toward", "against", "by")
-        opened = tokens[at] in prepositions
-        end += opened
-        end += end < len(tokens) and tokens[end] in ("the", "a", "its", "one", "far", "very") and opened
-        end += end < len(tokens) and tokens[end] in ("far", "very", "extreme") and opened
-        while end < len(tokens) and (names := [zones.get(part, "") for part in tokens[end].split("-")]) and all(names):
-            found += names
-            end += 1
-        end += found != [] and tokens[end : end + 1] == ["hand"]
-        named = end < len(tokens) and tokens[end] in nouns
-        corner = named and tokens[end] == "corner"
-        end += named
-        if not found and not (opened and named and tokens[end - 1] in ("corner", "edge")):
+        zone = read_zone(tokens, at, self.lexicon)
+        if zone is None:
             return None
-        bare = not opened and not named and not self._closes(tokens, end, chunks)
-        if bare or not self._on_canvas(tokens, end, bool(found)):
+        bare = not zone.opened and not zone.named and not self._closes(tokens, zone.end, chunks)
+        if bare or not self._on_canvas(tokens, zone.end, bool(zone.sides)):
             return None
-        end += self._canvas_length(tokens, end)
-        sides = tuple(dict.fromkeys(found)) or ("bottom", "right")
-        return "zone", (sides, corner or tokens[end - 1] in ("edge", "border")), end - at
+        length = zone.end + canvas_length(tokens, zone.end, self.lexicon) - at
+        return "zone", (zone.sides or ("bottom", "right"), zone.named in ("corner", "edge", "border")), length
 
     def _closes(self, tokens: Sequence[str], end: int, chunks: list[Chunk]) -> bool:
         if tokens[end : end + 1] == [":"]:
@@ -134,15 +122,7 @@ class Chunker:
             )
         hit = self.noun_phrases.read(tokens, end + 1)
         in_place = sided and hit is not None and hit[0].noun is not None and hit[0].noun.kind == "place"
-        return in_place or self._canvas_length(tokens, end) > 0
-
-    def _canvas_length(self, tokens: Sequence[str], end: int) -> int:
-        """Return how many words "of the picture" takes there."""
-        if tokens[end : end + 1] not in (["of"], ["in"]):
-            return 0
-        skip = 2 if tokens[end + 1 : end + 2] in (["the"], ["this"]) else 1
-        canvas = self.lexicon.set("canvas")
-        return skip + 1 if tokens[end + skip : end + skip + 1] and tokens[end + skip] in canvas else 0
+        return in_place or canvas_length(tokens, end, self.lexicon) > 0
 
     def _moment(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         hit = self.lexicon.phrases("moments").match(tokens, at)
