@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eligen.assistant.items import MOST, Item, Link
+from eligen.assistant.items import MOST, Link
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.reader import read
@@ -12,6 +12,7 @@ from eligen.assistant.language.scene import Scene, Thing
 from eligen.assistant.language.tokens import normalise
 from eligen.assistant.placement import place, unmet
 from eligen.assistant.plan import Compose, Plan
+from eligen.assistant.sizing import item
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Entity, Layout, fresh_id
 
@@ -40,24 +41,6 @@ def compose(text: str, lexicon: Lexicon) -> Plan:
         edits=(Compose(layout=layout),),
         explanation=tuple(scene.explanation),
         notices=tuple(dict.fromkeys(scene.notices)),
-    )
-
-
-def item(thing: Thing, lexicon: Lexicon) -> Item:
-    """Return what placement must know of a thing: typical sizes are scaled by words such as "huge"."""
-    sizes = lexicon.words["sizes"]
-    scale = 1.0
-    for modifier in thing.modifiers:
-        scale *= sizes.get(modifier, 1.0)
-    return Item(
-        thing.noun.width * scale,
-        thing.noun.height * scale,
-        thing.count,
-        thing.stands or thing.noun.stands,
-        thing.zone,
-        thing.flush,
-        thing.depth,
-        next((part for part in ("head", "feet") if thing.noun.name in lexicon.set("worn_on_" + part)), "body"),
     )
 
 

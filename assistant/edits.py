@@ -2,120 +2,166 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 
-from eligen.assistant.items import MOST
-from eligen.assistant.plan import Background, Compose, Describe, LayoutEdit, Regenerate, Remove, Style, Transfer
+from eligen.assistant.boxes import centred, fitted, scaled, slid
+from eligen.assistant.caption import caption
+from eligen.assistant.drafts import Draft, stem
+from eligen.assistant.placing import boxes_to_add, boxes_to_copy, boxes_to_move
+from eligen.assistant.plan import (
+    Add,
+    Background,
+    Compose,
+    Describe,
+    Duplicate,
+    LayoutEdit,
+    Move,
+    Regenerate,
+    Remove,
+    Replace,
+    Resize,
+    SetCount,
+    Style,
+    Swap,
+    Transfer,
+)
+from eligen.assistant.sizing import kind_of, size_in_place
 from eligen.tools.errors import ToolError
-from eligen.tools.layout import Entity, Layout, fresh_id
+from eligen.tools.layout import Layout
 
 
 def apply(layout: Layout | None, edits: Sequence[LayoutEdit], *, taken: Iterable[str] = ()) -> Layout:
     """Return the layout after the edits, one after the other; None is the state before the first picture.
 
-    `taken` are the ids of earlier versions, which no new entity gets. Raises ToolError that names the unknown id or
-    says what cannot be done.
+    `taken` are the ids of all versions, which nothing new gets: an id means the same thing for ever. The global
+    prompt is put into new words when what it speaks of changes. Raises ToolError that names the unknown id or says
+    what cannot be done.
     """
-    known = set(taken)
+    ids = {*taken, *(entity.id for entity in (layout.entities if layout else ()))}
     for edit in edits:
-        known |= {entity.id for entity in layout.entities} if layout else set()
-        layout = _checked(_applied(edit, Scene(layout, known)))
+        layout = _composed(edit, ids) if isinstance(edit, Compose) else _edited(layout, edit, ids)
+        ids |= {entity.id for entity in layout.entities}
     if layout is None:
         raise ToolError("there is no picture yet to change")
     return layout
 
 
-@dataclass(frozen=True)
-class Scene:
-    """The layout before an edit, and every id that was ever given away in it."""
-
-    before: Layout | None
-    taken: set[str]
-
-    @property
-    def layout(self) -> Layout:
-        """The layout; ToolError when there is none yet."""
-        if self.before is None:
-            raise ToolError("there is no picture yet to change")
-        return self.before
-
-    def entity(self, entity_id: str) -> Entity:
-        """Return the entity of that id; ToolError when there is none."""
-        try:
-            return self.layout.entity(entity_id)
-        except KeyError:
-            known = ", ".join(entity.id for entity in self.layout.entities) or "none"
-            raise ToolError(f"there is no {entity_id!r} in the picture: known are {known}") from None
-
-    def without(self, ids: Iterable[str]) -> tuple[Entity, ...]:
-        """Return the entities but these; ToolError when one is unknown."""
-        gone = {self.entity(entity_id).id for entity_id in ids}
-        return tuple(entity for entity in self.layout.entities if entity.id not in gone)
-
-    def changed(self, *entities: Entity) -> tuple[Entity, ...]:
-        """Return all entities, these in place of those of their ids."""
-        new = {self.entity(entity.id).id: entity for entity in entities}
-        return tuple(new.get(entity.id, entity) for entity in self.layout.entities)
+def _composed(edit: Compose, taken: set[str]) -> Layout:
+    """Return a new picture's layout, whose entities keep their ids unless something else has or had them."""
+    own = [entity.id for entity in edit.layout.entities if entity.id and entity.id not in taken]
+    draft = Draft(edit.layout, taken)
+    for entity in edit.layout.entities:
+        if entity.id not in own:
+            name = draft.named(stem(entity.id) or kind_of(entity.prompt).noun.name)
+            draft.change(entity, id=name)
+    return edit.layout.model_copy(update={"entities": tuple(draft.entities)})
 
 
-def stem(entity: Entity) -> str:
-    """Return the part of an entity's id that others of its kind share: dog of dog-2."""
-    return re.sub(r"-\d+$", "", entity.id)
+def _edited(layout: Layout | None, edit: LayoutEdit, taken: set[str]) -> Layout:
+    """Return the layout after one edit, the same object when it changes nothing."""
+    if layout is None:
+        raise ToolError("there is no picture yet to change")
+    draft = Draft(layout, taken)
+    _change(edit, draft)
+    fields = {"entities": tuple(draft.entities), "background": draft.background, "style": draft.style}
+    new = layout.model_copy(update=fields)
+    return layout if new == layout else new.model_copy(update={"prompt": caption(new)})
 
 
 @singledispatch
-def _applied(edit: LayoutEdit, scene: Scene) -> Layout:
-    raise ToolError(f"{edit.op} cannot be done yet")
+def _change(edit: LayoutEdit, draft: Draft) -> None:
+    """Change a draft as an edit says."""
+    raise NotImplementedError(edit.op)
 
 
-@_applied.register
-def _(edit: Compose, scene: Scene) -> Layout:
-    entities: list[Entity] = []
-    for entity in edit.layout.entities:
-        used = scene.taken | {other.id for other in entities}
-        name = entity.id if entity.id and entity.id not in used else fresh_id(stem(entity), used)
-        entities.append(entity if name == entity.id else entity.model_copy(update={"id": name}))
-    return edit.layout.model_copy(update={"entities": tuple(entities)})
+@_change.register
+def _add(edit: Add, draft: Draft) -> None:
+    draft.check_room(edit.count)
+    boxes = boxes_to_add(edit.prompt, edit.count, edit.place, draft.entities, edit.size)
+    draft.add(edit.prompt, boxes, kind_of(edit.prompt).noun.name, place=edit.place)
 
 
-@_applied.register
-def _(edit: Remove, scene: Scene) -> Layout:
-    return scene.layout.model_copy(update={"entities": scene.without(edit.ids)})
+@_change.register
+def _remove(edit: Remove, draft: Draft) -> None:
+    draft.remove(draft.get(edit.ids))
 
 
-@_applied.register
-def _(edit: Describe, scene: Scene) -> Layout:
-    described = scene.entity(edit.id).model_copy(update={"prompt": edit.prompt})
-    return scene.layout.model_copy(update={"entities": scene.changed(described)})
+@_change.register
+def _move(edit: Move, draft: Draft) -> None:
+    moved = draft.get(edit.ids)
+    boxes = [entity.box for entity in moved]
+    if edit.place is not None:
+        boxes = boxes_to_move(moved, edit.place, draft.but(moved))
+    for entity, box in zip(moved, slid(boxes, edit.dx, edit.dy), strict=True):
+        draft.change(entity, box=box)
+    draft.restack([entity.id for entity in moved], edit.place)
 
 
-@_applied.register
-def _(edit: Background, scene: Scene) -> Layout:
-    return scene.layout.model_copy(update={"background": edit.prompt})
+@_change.register
+def _resize(edit: Resize, draft: Draft) -> None:
+    for entity in draft.get(edit.ids):
+        draft.change(entity, box=scaled(entity.box, edit.factor))
 
 
-@_applied.register
-def _(edit: Style, scene: Scene) -> Layout:
-    return scene.layout.model_copy(update={"style": edit.prompt})
+@_change.register
+def _describe(edit: Describe, draft: Draft) -> None:
+    (entity,) = draft.get([edit.id])
+    draft.change(entity, prompt=edit.prompt)
 
 
-@_applied.register
-def _(edit: Transfer, scene: Scene) -> Layout:
-    transferred = scene.entity(edit.id).model_copy(update={"reference": edit.reference})
-    return scene.layout.model_copy(update={"entities": scene.changed(transferred)})
+@_change.register
+def _replace(edit: Replace, draft: Draft) -> None:
+    (old,) = draft.get([edit.id])
+    box = fitted(old.box, *size_in_place(edit.prompt, old))
+    name = draft.named(kind_of(edit.prompt).noun.name)
+    draft.change(old, id=name, prompt=edit.prompt, box=box, mask=None, reference=None)
 
 
-@_applied.register
-def _(edit: Regenerate, scene: Scene) -> Layout:
-    for entity_id in edit.ids:
-        scene.entity(entity_id)
-    return scene.layout
+@_change.register
+def _duplicate(edit: Duplicate, draft: Draft) -> None:
+    (original,) = draft.get([edit.id])
+    draft.check_room(edit.count)
+    boxes = boxes_to_copy(original, edit.count, edit.place, draft.entities, exact=True)
+    draft.add(original.prompt, boxes, stem(original.id), reference=original.reference, place=edit.place)
 
 
-def _checked(layout: Layout) -> Layout:
-    if len(layout.entities) > MOST:
-        raise ToolError(f"{len(layout.entities)} things are too many: a picture holds {MOST}")
-    return layout
+@_change.register
+def _swap(edit: Swap, draft: Draft) -> None:
+    if edit.first == edit.second:
+        raise ToolError(f"{edit.first} cannot change places with itself")
+    first, second = draft.get([edit.first, edit.second])
+    draft.change(first, box=centred([first.box], second.box)[0])
+    draft.change(second, box=centred([second.box], first.box)[0])
+
+
+@_change.register
+def _count(edit: SetCount, draft: Draft) -> None:
+    present = draft.get(edit.ids)
+    first, missing = present[0], edit.n - len(present)
+    draft.remove(present[edit.n :])
+    if missing > 0:
+        draft.check_room(missing)
+        boxes = boxes_to_copy(first, missing, None, draft.entities, exact=False)
+        draft.add(first.prompt, boxes, stem(first.id), reference=first.reference)
+
+
+@_change.register
+def _background(edit: Background, draft: Draft) -> None:
+    draft.background = edit.prompt
+
+
+@_change.register
+def _style(edit: Style, draft: Draft) -> None:
+    draft.style = edit.prompt
+
+
+@_change.register
+def _transfer(edit: Transfer, draft: Draft) -> None:
+    (entity,) = draft.get([edit.id])
+    draft.change(entity, reference=edit.reference)
+
+
+@_change.register
+def _regenerate(edit: Regenerate, draft: Draft) -> None:
+    draft.get(edit.ids)

@@ -1,4 +1,4 @@
-"""Singulars and articles of English nouns, misspelt plurals included."""
+"""Singulars and articles of English nouns, misspelt plurals included, and the regular forms of verbs."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ IRREGULAR = {
     "persons": "person",
 }
 INVARIANT = frozenset(("sheep", "fish", "deer", "moose", "bison", "aircraft", "species", "series", "squid", "salmon"))
+OES = frozenset(("tomato", "potato", "hero", "mosquito", "tornado", "volcano", "mango", "buffalo", "echo"))
+HUMANS = frozenset(("human", "german", "roman"))
 SINGULAR_ENDINGS = ("ss", "us", "is", "'s")
 VOWEL_SOUNDS = ("hour", "honest", "heir", "x-ray")
 CONSONANT_SOUNDS = ("uni", "use", "usu", "ukul", "euro", "one", "once", "ufo", "usb", "ute")
@@ -73,6 +75,19 @@ def singular(word: str) -> str:
     return next(singulars(word))
 
 
+def plural(noun: str) -> str:
+    """Return the plural of a noun, by its last word."""
+    start, space, last = noun.rpartition(" ")
+    for many, one in IRREGULAR.items():
+        if last == one or (last.endswith(one) and one in ("man", "child") and last not in HUMANS):
+            return start + space + last.removesuffix(one) + many
+    if last in INVARIANT:
+        return noun
+    if last.endswith("y") and last[-2:-1] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if last.endswith(("s", "sh", "ch", "x", "z")) or last in OES else "s")
+
+
 def is_plural(word: str) -> bool:
     """Tell whether an unlisted word looks like a plural."""
     return singular(word) != word
@@ -84,3 +99,15 @@ def article(phrase: str) -> str:
     if first.startswith(CONSONANT_SOUNDS):
         return "a"
     return "an" if first.startswith((*"aeiou", *VOWEL_SOUNDS)) else "a"
+
+
+def verb_forms(base: str) -> list[str]:
+    """Return the forms that a regular verb may have, both with and without a doubled last letter."""
+    stem = base.removesuffix("e")
+    third = base + "es" if base.endswith(("s", "sh", "ch", "x", "z", "o")) else base + "s"
+    forms = [base, third]
+    for root in (stem, base + base[-1]):
+        forms += [root + "ing", root + "ed"]
+    if base.endswith("y") and base[-2:-1] not in (*"aeiou", ""):
+        forms += [base[:-1] + "ies", base[:-1] + "ied", base + "ing"]
+    return forms
