@@ -55,7 +55,8 @@ def _composed(edit: Compose, taken: set[str]) -> Layout:
         if entity.id not in own:
             name = draft.named(stem(entity.id) or kind_of(entity.prompt).noun.name)
             draft.change(entity, id=name)
-    return edit.layout.model_copy(update={"entities": tuple(draft.entities)})
+    composed = edit.layout.model_copy(update={"entities": tuple(draft.entities)})
+    return composed if composed.prompt.strip() else composed.model_copy(update={"prompt": caption(composed)})
 
 
 def _edited(layout: Layout | None, edit: LayoutEdit, taken: set[str]) -> Layout:

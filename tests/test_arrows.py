@@ -29,6 +29,7 @@ LIGHT = [
     "eligen.assistant.plan",
     "eligen.assistant.placement",
     "eligen.assistant.planning",
+    "eligen.assistant.routing",
     "eligen.tools.errors",
     "eligen.tools.layout",
     "eligen.tools.metadata",
