@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from eligen.assistant.context import Context, Message, Planner
 from eligen.assistant.edits import apply
-from eligen.assistant.plan import Plan, Redo, Undo
-from eligen.tools.errors import ToolError, UserError
-from eligen.tools.layout import Layout
+from eligen.assistant.history import History, Version
+from eligen.assistant.plan import Plan
+from eligen.assistant.routing import Settings, Tool, steps
+from eligen.tools.errors import EligenError, UserError
+from eligen.tools.layout import Layout, Value
+from eligen.tools.userinput import read_json_lines, validated
+
+UNPAINTED = "unpainted"  # stands for the pictures, which are not painted here
+SETTINGS = Settings(seed=0, width=256, height=256)
 
 
-class Dialogue(BaseModel):
+class Dialogue(Value):
     """One line of the input."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1)
     turns: tuple[str, ...] = Field(min_length=1)
@@ -27,11 +30,8 @@ class Dialogue(BaseModel):
 
 def plan_file(input: Path, output: Path, planner: Planner) -> int:
     """Plan every dialogue of a JSON-lines file into another; return how many. UserError names a malformed line."""
-    try:
-        lines = input.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {input}: {error}") from error
-    results = [json.dumps(result, ensure_ascii=False) + "\n" for result in plan_lines(lines, planner)]
+    dialogues = [validated(Dialogue, value, where) for where, value in read_json_lines(input)]
+    results = [json.dumps(plan_dialogue(dialogue, planner), ensure_ascii=False) + "\n" for dialogue in dialogues]
     try:
         output.write_text("".join(results), encoding="utf-8")
     except OSError as error:
@@ -39,42 +39,39 @@ def plan_file(input: Path, output: Path, planner: Planner) -> int:
     return len(results)
 
 
-def plan_lines(lines: Iterable[str], planner: Planner) -> Iterator[dict[str, Any]]:
-    """Yield the planned dialogue of each line; blank lines are skipped. UserError names a malformed line."""
-    dialogues = [_dialogue(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    for dialogue in dialogues:
-        yield {"id": dialogue.id, "turns": _turns(dialogue, planner)}
-
-
-def _dialogue(number: int, line: str) -> Dialogue:
-    try:
-        return Dialogue.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        raise UserError(f"line {number}: {where}: {first['msg']}") from error
-
-
-def _turns(dialogue: Dialogue, planner: Planner) -> list[dict[str, Any]]:
-    """Plan each message after the layouts that the ones before it left."""
-    context, turns = Context(), []
+def plan_dialogue(dialogue: Dialogue, planner: Planner) -> dict[str, Any]:
+    """Return the whole layout after each turn, and the tools that would paint it."""
+    history, said, turns, plan = History(), tuple[Message, ...](), [], Plan(reply="")
     for text in dialogue.turns:
-        plan, error, tools = Plan(reply=""), None, []
-        layouts = context.layouts
+        tools, error = list[Tool](), None
         try:
-            plan = planner.plan(text, context)
-            if edits := [edit for edit in plan.edits if not isinstance(edit, Undo | Redo)]:
-                layouts = (*layouts, apply(context.layout, edits))
-                tools = ["generate"]
-        except (UserError, ToolError) as problem:
-            error = str(problem)
-        said = (Message(role="user", text=text), Message(role="assistant", text=plan.reply))
-        context = Context(layouts=layouts, dialogue=context.dialogue + said, question=plan.question)
-        turns.append(_turn(context.layout, tools, plan, error))
-    return turns
+            plan = planner.plan(text, Context(layouts=history.layouts, dialogue=said, question=plan.question))
+            history, tools = _followed(history, plan)
+        except EligenError as problem:
+            plan, error = Plan(reply=""), str(problem)
+        said += Message(role="user", text=text), Message(role="assistant", text=error or _answer(plan))
+        turns.append(_turn(history.current.layout if history.current else None, tools, plan, error))
+    return {"id": dialogue.id, "turns": turns}
 
 
-def _turn(layout: Layout | None, tools: list[str], plan: Plan, error: str | None) -> dict[str, Any]:
+def _followed(history: History, plan: Plan) -> tuple[History, list[Tool]]:
+    """Return the history after a plan's edits, and the tools that they need; ToolError when they cannot be done."""
+    history, edits = history.follow(plan.edits)
+    if not edits:
+        return history, []
+    old = history.current.layout if history.current else None
+    new = apply(old, edits, taken=history.ids)
+    todo = steps(old, new, edits, picture=UNPAINTED, settings=SETTINGS)
+    if todo:
+        history = history.add(Version(id=history.next_id, parent=history.head, layout=new, edits=plan.edits))
+    return history, [step.tool for step in todo]
+
+
+def _answer(plan: Plan) -> str:
+    return plan.question.text if plan.question else plan.reply
+
+
+def _turn(layout: Layout | None, tools: list[Tool], plan: Plan, error: str | None) -> dict[str, Any]:
     entities = layout.entities if layout else ()
     return {
         "entities": [{"prompt": entity.prompt, "box": entity.box.as_list()} for entity in entities],
