@@ -9,7 +9,7 @@ from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
-from eligen.assistant.language.inflection import INVARIANT, singular, singulars
+from eligen.assistant.language.inflection import INVARIANT, singular, singulars, verb_forms
 
 T = TypeVar("T")
 LONGEST_NOUN = 3
@@ -126,13 +126,7 @@ class Lexicon:
         """Every known verb form with its base."""
         forms = dict(self.words["irregular"])
         for base in self.words["verbs"].split():
-            stem = base.removesuffix("e")
-            doubled = base + base[-1]
-            third = base + "es" if base.endswith(("s", "sh", "ch", "x", "z", "o")) else base + "s"
-            made = [base, third, stem + "ing", stem + "ed", doubled + "ing", doubled + "ed"]
-            if base.endswith("y") and base[-2] not in "aeiou":
-                made += [base[:-1] + "ies", base[:-1] + "ied", base + "ing"]
-            for form in made:
+            for form in verb_forms(base):
                 forms.setdefault(form, base)
         return forms
 
