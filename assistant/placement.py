@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eligen.assistant.arrangement import Group, arrange
+from eligen.assistant.boxes import box_at
 from eligen.assistant.items import Item, Link, Node
 from eligen.tools.layout import Box
 
 MARGIN = 0.04
 SPACE = 0.05
-LARGEST = 0.72
+LARGEST = 0.72  # of one thing alone
+PAINTABLE = 0.12
+USUAL = 0.27
+MILDER = (0.85, 0.7)  # powers of sizes
 HIGH = frozenset(("sky", "wall"))
 
 
@@ -37,8 +41,19 @@ def place(items: Sequence[Item], links: Sequence[Link]) -> list[list[Box]]:
     """Return the boxes of each item's members, as fractions of the canvas.
 
     Relations hold by clear margins unless they contradict each other, things in words' places are there, what
-    stands on the ground stands on a common line, and nothing overlaps that no relation makes overlap.
+    stands on the ground stands on a common line, and nothing overlaps that no relation makes overlap. Sizes differ as
+    in life, and less so where that makes the smallest thing too small to paint.
     """
+    best = _placed(items, links)
+    for power in MILDER:
+        if (smallest := _smallest(best)) >= PAINTABLE:
+            break
+        tried = _placed([_milder(item, power) for item in items], links)
+        best = tried if _smallest(tried) > 1.05 * smallest else best
+    return best
+
+
+def _placed(items: Sequence[Item], links: Sequence[Link]) -> list[list[Box]]:
     boxes: list[list[Box]] = [[] for _ in items]
     groups = arrange(items, links)
     for area, members in _areas(items, groups):
@@ -46,6 +61,16 @@ def place(items: Sequence[Item], links: Sequence[Link]) -> list[list[Box]]:
             for index, node in group.nodes.items():
                 boxes[index] = _members(node, items[index].count, x, y, scale)
     return boxes
+
+
+def _milder(item: Item, power: float) -> Item:
+    """Return an item whose size differs less from the usual one."""
+    factor = ((item.width * item.height) ** 0.5 / USUAL) ** (power - 1)
+    return replace(item, width=item.width * factor, height=item.height * factor)
+
+
+def _smallest(boxes: Sequence[Sequence[Box]]) -> float:
+    return min((min(box.width, box.height) for members in boxes for box in members), default=1.0)
 
 
 def unmet(boxes: Sequence[Sequence[Box]], links: Sequence[Link]) -> list[Link]:
@@ -161,8 +186,8 @@ def _scale(area: Area, rows: Sequence[Sequence[Group]]) -> float:
         for row in rows
     )
     tallest = sum(max(g.height for g in row) for row in rows) / max(area.height - SPACE * (len(rows) - 1), 1e-3)
-    lone = len(rows) == 1 and all(n.rows * n.columns == 1 for group in rows[0] for n in group.nodes.values())
-    largest = max(max(g.width, g.height) for row in rows for g in row) / (LARGEST if lone else 1.0)
+    members = [node.rows * node.columns for row in rows for group in row for node in group.nodes.values()]
+    largest = max(max(g.width, g.height) for row in rows for g in row) / (LARGEST if members == [1] else 1.0)
     return 1 / max(widest, tallest, largest)
 
 
@@ -176,5 +201,7 @@ def _members(node: Node, count: int, x: float, y: float, scale: float) -> list[B
         row, column = divmod(at, node.columns)
         in_row = min(node.columns, count - row * node.columns)
         cx = left + (column + 0.5 + (node.columns - in_row) / 2) * width
-        boxes.append(Box.around(cx, top + (row + 0.5) * height, width * shrink, height * shrink))
+        boxes.append(
+            box_at(cx - width * shrink / 2, top + (row + 0.5 - shrink / 2) * height, width * shrink, height * shrink)
+        )
     return boxes

@@ -130,13 +130,29 @@ def test_what_stands_on_the_ground_shares_a_line_and_the_sky_is_above():
     sun, house, dog = one(
         [Item(0.2, 0.2, stands="sky"), Item(0.5, 0.5, stands="ground"), Item(0.3, 0.25, stands="ground")]
     )
-    assert house.y1 == pytest.approx(dog.y1)
+    assert house.y1 == pytest.approx(dog.y1, abs=2e-4)
     assert sun.y1 < min(house.y0, dog.y0)
 
 
 def test_typical_sizes_are_kept_in_proportion():
     cup, elephant = one([Item(0.12, 0.12), Item(0.62, 0.48)])
     assert elephant.width / cup.width == pytest.approx(0.62 / 0.12)
+
+
+def test_things_too_different_are_drawn_nearer_to_each_other_until_the_smallest_can_be_painted():
+    bee, house = one([Item(0.11, 0.1), Item(0.56, 0.48)])
+    assert house.width / bee.width == pytest.approx(0.56 / 0.11, abs=0.05)
+    bee, *others = one([Item(0.11, 0.1), *[Item(0.56, 0.48)] * 3])
+    assert min(bee.width, bee.height) >= 0.12
+    assert all(2 * bee.width < house.width for house in others)
+
+
+def test_one_thing_alone_leaves_space_around_it_and_several_fill_the_width():
+    (cat,) = one([Item(0.3, 0.27)])
+    assert cat.width == pytest.approx(0.72)
+    left, right = one([Item(0.3, 0.27)] * 2, Link(0, "left", 1))
+    assert right.x1 - left.x0 == pytest.approx(0.92)
+    assert all(edge == round(edge, 4) for box in (cat, left, right) for edge in box.as_tuple())
 
 
 def test_a_hat_sits_on_the_head_and_shoes_on_the_feet():
