@@ -78,7 +78,7 @@ def load_model(
 def _load(
     profile: Profile, device: str | None, offload: Offload | None, quantization: Quantization | None, say: Progress
 ) -> Model:
-    _check_installed(quantization)
+    check_installed(quantization)
     if profile.folder is not None:
         _check_weights(profile.folder, profile.has_manifest)
     sizes = component_bytes(profile.folder) if profile.folder else dict(profile.component_bytes)
@@ -130,7 +130,7 @@ def _from_folder(folder: Path, profile: Profile, quantization: Quantization | No
             folder,
             dtype=getattr(torch, profile.dtype),
             local_files_only=True,
-            quantization_config=_quantization_config(quantization),
+            quantization_config=quantization_config(quantization),
         )
     except torch.OutOfMemoryError as error:
         raise UserError(f"out of GPU memory while loading {folder}: use --offload or --quantization") from error
@@ -150,14 +150,14 @@ def _place(pipeline: FluxEliGenPipeline, device: str, offload: Offload | None) -
         pipeline.to(device)
 
 
-def _check_installed(quantization: Quantization | None) -> None:
+def check_installed(quantization: Quantization | None) -> None:
     needed = {"int8": "torchao", "fp8": "torchao", "nf4": "bitsandbytes"}
     package = needed.get(quantization or "")
     if package and importlib.util.find_spec(package) is None:
         raise UserError(f"--quantization {quantization} needs the package {package}: install {package} and run again")
 
 
-def _quantization_config(quantization: Quantization | None) -> PipelineQuantizationConfig | None:
+def quantization_config(quantization: Quantization | None) -> PipelineQuantizationConfig | None:
     """Return diffusers' quantisation of the two large models; one is diffusers', the other transformers' class."""
     if quantization is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from PIL import Image
 from torch.nn import functional
 
 from eligen.tools.errors import UserError
-from eligen.tools.layout import Box
+
+if TYPE_CHECKING:  # training imports this module on machines that have PyTorch but not pydantic
+    from eligen.tools.layout import Box
 
 
 def as_rgb(mask: Image.Image) -> Image.Image:
