@@ -32,13 +32,15 @@ def arguments(description: str, **defaults: object) -> argparse.ArgumentParser:
 
 
 class Clock:
-    """Iterate steps until the minutes are over; `share` runs from 0 to 1 with the time spent."""
+    """Iterate steps until the minutes, or so many steps, are over; `share` runs from 0 to 1."""
 
-    def __init__(self, minutes: float) -> None:
-        self.begin, self.seconds, self.step = time.monotonic(), minutes * 60, 0
+    def __init__(self, minutes: float, steps: int | None = None) -> None:
+        self.begin, self.seconds, self.steps, self.step = time.monotonic(), minutes * 60, steps, 0
 
     @property
     def share(self) -> float:
+        if self.steps is not None:
+            return min(1.0, self.step / self.steps)
         return min(1.0, (time.monotonic() - self.begin) / self.seconds)
 
     def __iter__(self) -> Iterator[int]:

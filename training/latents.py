@@ -74,17 +74,22 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
-def positions(side: int, device: torch.device | str) -> Tensor:
-    """Return the image ids (side * side, 3) of a square picture of side x side tokens."""
-    ids = torch.zeros(side, side, 3, device=device)
-    ids[..., 1] = torch.arange(side, device=device)[:, None]
-    ids[..., 2] = torch.arange(side, device=device)[None]
+def positions(rows: int, columns: int, device: torch.device | str) -> Tensor:
+    """Return the image ids (rows * columns, 3) of a picture of so many tokens."""
+    ids = torch.zeros(rows, columns, 3, device=device)
+    ids[..., 1] = torch.arange(rows, device=device)[:, None]
+    ids[..., 2] = torch.arange(columns, device=device)[None]
     return ids.view(-1, 3)
 
 
-def noised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x_t, the velocity to learn (noise - x) and t (B,) in 0..1, logit-normal and tilted to the noisy side."""
-    t = torch.sigmoid(torch.randn(len(x), device=x.device) + 0.4)
+def tilted(count: int, device: torch.device) -> Tensor:
+    """Return noise levels (count,) in 0..1, logit-normal and tilted to the noisy side."""
+    return torch.sigmoid(torch.randn(count, device=device) + 0.4)
+
+
+def noised(x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x_t, the velocity to learn (noise - x) and t (B,) in 0..1, tilted unless given."""
+    t = tilted(len(x), x.device) if t is None else t
     noise = torch.randn_like(x)
     mix = t.view(-1, 1, 1)
     return (1 - mix) * x + mix * noise, noise - x, t

@@ -61,7 +61,7 @@ def sample(
     scheduler.set_timesteps(steps)
     generator = torch.Generator(device).manual_seed(0)
     x = pack(torch.randn(len(prompts), 16, size // 8, size // 8, generator=generator, device=device))
-    ids, text_ids = positions(size // 16, device), torch.zeros(text.shape[1], 3, device=device)
+    ids, text_ids = positions(size // 16, size // 16, device), torch.zeros(text.shape[1], 3, device=device)
     with torch.no_grad(), precision(str(device)):
         for t, dt in zip(scheduler.sigmas[:-1], scheduler.sigmas.diff(), strict=True):
             time = torch.full((len(prompts),), t.item(), device=device)
@@ -102,7 +102,7 @@ def main() -> None:
     average, clock = MovingAverage(model, 0.9995), Clock(args.minutes)
     log = Log(args.runs, f"base-{rank}")
     pool = Pool(args.data, world)
-    ids = positions(args.size // 16, args.device)
+    ids = positions(args.size // 16, args.size // 16, args.device)
 
     def save() -> None:
         average.swap()

@@ -1,26 +1,35 @@
-"""Train the EliGen LoRA on the frozen base: python -m training.train_eligen_lora --minutes 30 --data DIR.
+"""Train the EliGen LoRA on a frozen base: python -m training.train_eligen_lora --minutes 30 --data DIR.
 
-Regional attention comes from eligen.tools.attention; the LoRA (rank 32) sits on the modules that the reference trains.
+DIR holds drawn scenes made by training.latents, or annotated pictures (metadata.json, as training.annotate writes it).
+The base is any FLUX-shaped diffusers folder. Regional attention comes from eligen.tools.attention; the LoRA (rank 32)
+sits on the modules that the reference trains. Several processes share the work through torchrun or accelerate launch.
+docs/training.md has the settings and the memory for FLUX.1-dev.
 """
 
+import argparse
 import random
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-import torch.distributed as dist
+from accelerate import Accelerator
+from accelerate.utils import broadcast
 from diffusers import FluxTransformer2DModel
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from eligen.tools.attention import Regions, regional_attention
-from training.captions import entity_prompt
-from training.common import Clock, Log, MovingAverage, arguments, precision, quick_attention, set_rate
-from training.latents import Encoders, Pool, noised, pack, positions, read_scene
-from training.scenes import World
-from training.train_base import share_gradients
+from eligen.tools.attention import regional_attention
+from eligen.tools.errors import UserError
+from eligen.tools.lora import adapt, read
+from eligen.tools.schedules import eligen_schedule
+from training.common import Clock, Log, MovingAverage, arguments, quick_attention, set_rate
+from training.entity_batches import Batch, DrawnScenes, Source, metadata_file
+from training.latents import noised, pack, positions, tilted
+
+if TYPE_CHECKING:
+    from eligen.tools.hardware import Quantization
 
 RANK = 32
 MODULES = (
@@ -28,134 +37,196 @@ MODULES = (
     r"(norm\.linear|norm1(_context)?\.linear|attn\.(to_[qkv]|add_[qkv]_proj|to_out\.0|to_add_out)"
     r"|ff(_context)?\.net\.(0\.proj|2)|proj_mlp|proj_out)"
 )
-ENTITY_LENGTH = 16
+SAVES = 6
+
+Times = Callable[[int, torch.device], tuple[Tensor, Tensor]]
 
 
-class Buckets:
-    """Rows of the pool by their number of things, so that a batch needs no padding."""
-
-    def __init__(self, pool: Pool, world: World) -> None:
-        self.pool, self.world = pool, world
-        self.rows: dict[int, list[tuple[int, int]]] = {}
-        for shard, row in pool.where:
-            if count := len(pool.rows[shard][row]["things"]):
-                self.rows.setdefault(count, []).append((shard, row))
-
-    def pick(self, count: int, rng: random.Random) -> tuple[Tensor, list[dict]]:
-        """Return latents (count, 16, h, w) and rows that all have the same number of things."""
-        sizes = list(self.rows)
-        things = rng.choices(sizes, [len(self.rows[n]) * n**0.5 for n in sizes])[0]
-        chosen = [rng.choice(self.rows[things]) for _ in range(count)]
-        latents = np.stack([self.pool.latents[s][i] for s, i in chosen])
-        return torch.from_numpy(latents).float(), [self.pool.rows[s][i] for s, i in chosen]
+def unweighted(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return noise levels (count,) in 0..1, logit-normal and tilted to the noisy side, and loss weights, all 1."""
+    return tilted(count, device), torch.ones(count, device=device)
 
 
-def loosened(box: list[float], rng: random.Random) -> tuple[float, ...]:
-    """Return the tight box, in half of the cases up to 30 % larger on each side."""
-    if rng.random() < 0.5:
-        return tuple(box)
-    x0, y0, x1, y1 = box
-    w, h = (x1 - x0) * 0.3, (y1 - y0) * 0.3
-    moved = (x0 - w * rng.random(), y0 - h * rng.random(), x1 + w * rng.random(), y1 + h * rng.random())
-    return tuple(min(max(v, 0.0), 1.0) for v in moved)
+def reference(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return noise levels and loss weights (count,) as the EliGen reference trains.
+
+    A thousand shifted levels, each as likely as any other, weighted by a bell around 0.5 that is 0 at the far end.
+    """
+    levels = eligen_schedule(1000, device=device).sigmas[:-1]
+    bell = torch.exp(-2 * (levels - 0.5) ** 2)
+    bell = bell - bell.min()
+    drawn = torch.randint(len(levels), (count,), device=device)
+    return levels[drawn], (bell / bell.mean())[drawn]
 
 
-def cells(row: dict, side: int, rng: random.Random) -> Tensor:
-    """Return the entities' latent masks (N, side, side): boxes for most scenes, true shapes for the rest."""
-    shaped = rng.random() < 0.3
-    out = torch.zeros(len(row["things"]), side, side, dtype=torch.bool)
-    for mask, box, packed in zip(out, row["boxes"], row["shapes"], strict=True):
-        if shaped:
-            bits = np.unpackbits(np.frombuffer(bytes.fromhex(packed), np.uint8))[: side * side]
-            mask.copy_(torch.from_numpy(bits.reshape(side, side)).bool())
-        else:  # nearest sampling at cell centres, as eligen.tools.masks does with pixels
-            x0, y0, x1, y1 = (round(v * side - 0.5 + 1e-4) for v in loosened(box, rng))
-            mask[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
-    return out
+TIMES: dict[str, Times] = {"tilted": unweighted, "reference": reference}
 
 
-def token_masks(latent: Tensor) -> Tensor:
-    """Return (..., side/2 * side/2) from (..., side, side): a token is on if any of its cells is."""
-    *lead, side, _ = latent.shape
-    return latent.view(*lead, side // 2, 2, side // 2, 2).any(-1).any(-2).flatten(-2)
+def flow_loss(model: nn.Module, batch: Batch, times: Times = unweighted, guidance: float | None = None) -> Tensor:
+    """Return the mean squared error of the predicted velocity at random noise levels, weighted."""
+    device = batch.latents.device
+    level, weight = times(len(batch.latents), device)
+    x, target, level = noised(pack(batch.latents), level)
+    rows, columns = batch.latents.shape[-2:]
+    predicted = model(
+        hidden_states=x,
+        encoder_hidden_states=batch.states,
+        pooled_projections=batch.pooled,
+        timestep=level,
+        img_ids=positions(rows // 2, columns // 2, device),
+        txt_ids=torch.zeros(batch.states.shape[1], 3, device=device),
+        guidance=None if guidance is None else torch.full_like(level, guidance),
+        joint_attention_kwargs={"regions": batch.regions},
+        return_dict=False,
+    )[0]
+    return ((predicted.float() - target).pow(2).mean((1, 2)) * weight).mean()
 
 
-def main() -> None:
-    parser = arguments(__doc__ or "", batch=64, lr=1e-3)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--data", type=Path, required=True, help="folder made by training.latents")
-    parser.add_argument("--compile", action="store_true", help="a third faster after a minute or two of compiling")
-    args = parser.parse_args()
-    ranks, rank = 1, 0
-    if dist.is_torchelastic_launched():
-        dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
-        ranks, rank = dist.get_world_size(), dist.get_rank()
-    world, rng = World(args.device), random.Random(args.seed + rank)
-    encoders = Encoders(args.model, args.device, 64)
-    model = FluxTransformer2DModel.from_pretrained(args.model / "transformer", torch_dtype=torch.float32).to(
-        args.device
-    )
+def load_base(folder: Path, dtype: str, quantization: "Quantization | None" = None) -> FluxTransformer2DModel:
+    """Return the frozen transformer of a diffusers folder."""
+    settings: dict[str, Any] = {"torch_dtype": getattr(torch, dtype)}
+    if quantization:
+        from eligen.tools.loading import check_installed, quantization_config
+
+        check_installed(quantization)
+        if config := quantization_config(quantization):
+            settings["quantization_config"] = config.quant_mapping["transformer"]
+    model = FluxTransformer2DModel.from_pretrained(folder / "transformer", **settings)
     model.requires_grad_(False)
-    torch.manual_seed(args.seed)
+    return model
+
+
+def add_lora(model: FluxTransformer2DModel, path: Path | None) -> list[nn.Parameter]:
+    """Give the model a LoRA, that of a file of any known layout or a new one, and return its float32 parameters."""
     model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=MODULES, init_lora_weights=True))
-    path = args.model / "eligen_lora.safetensors"
-    if not args.fresh:
-        stored = {k.removeprefix("transformer."): v.float() for k, v in load_file(path).items()}
-        set_peft_model_state_dict(model, stored)
-    processors = ExitStack()
-    processors.enter_context(regional_attention(model))
-    if args.compile:
-        model.compile_repeated_blocks(dynamic=True)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.data = parameter.data.float()
+    if path:
+        stored = adapt(*read(path), model)
+        if other := {part.rank for part in stored.values()} - {RANK}:
+            raise UserError(f"{path} has rank {other.pop()}, not {RANK}")
+        state = {f"{name}.lora_A.weight": part.down for name, part in stored.items()}
+        state |= {f"{name}.lora_B.weight": part.up * (part.alpha / RANK) for name, part in stored.items()}
+        if strange := set_peft_model_state_dict(model, state).unexpected_keys:  # type: ignore[attr-defined]
+            raise UserError(f"{path} trains other modules: {strange[0]}")
+    return trained
+
+
+def save_lora(model: FluxTransformer2DModel, path: Path) -> None:
+    """Write the LoRA in the peft layout, bfloat16."""
+    state = get_peft_model_state_dict(model)
+    state = {f"transformer.{name}": weight.to("cpu", torch.bfloat16).contiguous() for name, weight in state.items()}
+    save_file(state, path, metadata={"format": "pt", "rank": str(RANK)})
+
+
+def open_source(args: argparse.Namespace, accelerator: Accelerator) -> Source:
+    """Return what the data folder holds: annotated pictures, encoded first where need be, or drawn scenes."""
+    if (metadata := metadata_file(args.data)) is None:
+        return DrawnScenes(args.data, args.model, str(accelerator.device))
+    from training.entity_dataset import AnnotatedPictures, Sizes
+
+    sizes = Sizes(args.size, args.text_length, args.entity_length)
+    pictures = AnnotatedPictures(metadata, args.model, args.cache or args.data / "cache", sizes)
+    dtype = getattr(torch, args.dtype)
+    pictures.encode(accelerator.device, dtype, accelerator.process_index, accelerator.num_processes)
+    accelerator.wait_for_everyone()
+    return pictures
+
+
+def in_step(clock: Clock, device: torch.device) -> Iterator[None]:
+    """Yield until the first process's clock is over: one that took a step more than the others would wait for ever."""
+    while broadcast(torch.tensor(float(clock.share < 1), device=device)):
+        clock.step += 1
+        yield
+
+
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = arguments(__doc__ or "", batch=64, lr=1e-3)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder made by training.latents or by training.annotate")
+    add("--lora", type=Path, help="file to go on from and to write; by default eligen_lora.safetensors of the model")
+    add("--steps", type=int, help="length of the run in steps instead of minutes")
+    add("--warmup", type=int, default=100, help="steps until the learning rate is reached")
+    add("--accumulate", type=int, default=1, help="parts in which each process works off its share of a batch")
+    add("--silent", type=float, default=0.1, help="share of batches without words and entities, for guidance")
+    add("--times", choices=TIMES, default="tilted", help="noise levels and their weights")
+    add("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the frozen base's weights")
+    add("--quantization", choices=("int8", "fp8", "nf4"), help="of the frozen base")
+    add(
+        "--checkpointing",
+        action="store_true",
+        help="compute activations again for the gradients instead of keeping them",
+    )
+    add("--compile", action="store_true", help="a third faster after a minute or two of compiling")
+    pictures = parser.add_argument_group("annotated pictures")
+    add = pictures.add_argument
+    add("--size", type=int, default=128, help="side of the square whose area larger pictures are reduced to")
+    add("--text-length", type=int, default=64, help="tokens of a global prompt; 512 for FLUX.1-dev")
+    add("--entity-length", type=int, default=16, help="tokens of an entity's prompt; 512 for FLUX.1-dev")
+    add("--cache", type=Path, help="folder for latents and embeddings; by default cache/ in the data folder")
+    return parser
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train as the command line says; UserError for what does not fit together."""
+    accelerator = Accelerator(
+        cpu=args.device == "cpu", mixed_precision="bf16", gradient_accumulation_steps=args.accumulate
+    )
+    device, rank, ranks = accelerator.device, accelerator.process_index, accelerator.num_processes
+    count, rest = divmod(args.batch, ranks * args.accumulate)
+    if rest:
+        raise UserError(f"a batch of {args.batch} does not divide into {ranks} processes x {args.accumulate} parts")
+    lora = args.lora or args.model / "eligen_lora.safetensors"
+    lora.parent.mkdir(parents=True, exist_ok=True)
+    source, rng = open_source(args, accelerator), random.Random(args.seed + rank)
+    base = load_base(args.model, args.dtype, args.quantization).to(device)
+    torch.manual_seed(args.seed)
+    trained = add_lora(base, None if args.fresh else lora)
+    if args.checkpointing:
+        base.enable_gradient_checkpointing()
+    guidance = 1.0 if base.config.guidance_embeds else None
     torch.manual_seed(args.seed + 1000 + rank)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0)
-    average, log, clock = MovingAverage(model, 0.999), Log(args.runs, f"eligen-{rank}"), Clock(args.minutes)
-    buckets = Buckets(Pool(args.data, world), world)
-    side = args.size // 8
-    ids = positions(side // 2, args.device)
+    optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0)
+    average, log = MovingAverage(base, 0.999), Log(args.runs, f"eligen-{rank}")
+    clock, saved = Clock(args.minutes, args.steps), 0
 
     def save() -> None:
         average.swap()
-        state = {
-            f"transformer.{k}": v.to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()
-        }
-        save_file(state, path, metadata={"format": "pt", "rank": str(RANK)})
+        save_lora(base, lora)
         average.swap()
 
-    saved = 0
-    for _ in clock:
-        set_rate(optimizer, clock.learning_rate(args.lr))
-        latents, rows = buckets.pick(args.batch // ranks, rng)
-        if rng.random() < 0.1:  # the negative pass of guidance has no entities, so the LoRA must know it too
-            states, pooled = encoders.text([""] * len(rows))
-            regions = None
-        else:
-            text, pooled = encoders.text(buckets.pool.say(rows, rng))
-            things = [t for r in rows for t in read_scene(r).things]
-            prompts = [entity_prompt(world, t, rng) for t in things]
-            entities = encoders.tokens(prompts, ENTITY_LENGTH).view(len(rows), -1, text.shape[2])
-            masks = token_masks(torch.stack([cells(r, side, rng) for r in rows])).to(args.device)
-            regions = Regions(masks, (ENTITY_LENGTH,) * masks.shape[1] + (text.shape[1],))
-            states = torch.cat([entities, text], 1)
-        x, target, time = noised(pack(latents.to(args.device)))
-        text_ids = torch.zeros(states.shape[1], 3, device=args.device)
-        with precision(args.device), quick_attention(args.device):
-            kwargs = {"regions": regions}
-            v = model(x, states, pooled, time, ids, text_ids, joint_attention_kwargs=kwargs, return_dict=False)[0]
-        loss = (v.float() - target).pow(2).mean()
-        loss.backward()
-        share_gradients(model, ranks)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update()
-        log.add(clock, loss=loss.detach())
-        if rank == 0 and int(clock.share * 6) > saved:
-            saved = int(clock.share * 6)
-            save()
-    processors.close()
+    with regional_attention(base), quick_attention(device.type):
+        if args.compile:
+            base.compile_repeated_blocks(dynamic=True)
+        model, optimizer = accelerator.prepare(base, optimizer)
+        for _ in in_step(clock, device):
+            set_rate(optimizer, clock.learning_rate(args.lr, args.warmup))
+            for _ in range(args.accumulate):
+                batch = source.batch(count, rng, silent=rng.random() < args.silent).to(device)
+                with accelerator.accumulate(model):
+                    loss = flow_loss(model, batch, TIMES[args.times], guidance)
+                    accelerator.backward(loss)
+                    if accelerator.sync_gradients:
+                        accelerator.clip_grad_norm_(trained, 1.0)
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+            average.update()
+            log.add(clock, loss=loss.item())
+            if rank == 0 and int(clock.share * SAVES) > saved:
+                saved = int(clock.share * SAVES)
+                save()
     if rank == 0:
         save()
+    accelerator.end_training()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    try:
+        train(options().parse_args(arguments))
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 if __name__ == "__main__":
