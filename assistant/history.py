@@ -13,6 +13,7 @@ from eligen.tools.layout import Layout, Value
 from eligen.tools.requests import GenerateRequest, InpaintRequest
 
 Picture = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Requests = tuple[InpaintRequest | GenerateRequest, ...]
 START = 0
 
 
@@ -24,7 +25,7 @@ class Version(Value):
     layout: Layout
     picture: Picture | None = None
     edits: Edits = ()
-    requests: tuple[InpaintRequest | GenerateRequest, ...] = ()
+    requests: Requests = ()
     seed: int = 0
     reply: str = ""
 

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -86,6 +86,18 @@ def write_whole(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def images(value: Any, key: str = "") -> Iterator[str]:
+    """Yield the image fields of a JSON value, at any depth."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from images(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from images(item, key)
+    elif isinstance(value, str) and key in IMAGE_FIELDS:
+        yield value
 
 
 def _changed(value: Model, change: Callable[[str], str]) -> Model:

@@ -130,8 +130,8 @@ class Store:
         row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return row and row[0]
 
-    def record(self, history: History, turn: Turn | None = None, **facts: str) -> None:
-        """Write a turn, the versions that came with it, where the history stands, and facts: all or nothing."""
+    def record(self, history: History, *turns: Turn, **facts: str) -> None:
+        """Write turns, the versions that came with them, where the history stands, and facts: all or nothing."""
         facts |= {"head": str(history.head), "tip": str(history.tip)}
         with self._guard:
             with self._database as transaction:
@@ -143,12 +143,13 @@ class Store:
                         for new in history.versions[len(self.history.versions) :]
                     ],
                 )
-                if turn is not None:
-                    record = turn.model_dump_json(exclude_none=True)
-                    transaction.execute("INSERT INTO turns VALUES (?, ?)", (turn.number, record))
+                transaction.executemany(
+                    "INSERT INTO turns VALUES (?, ?)",
+                    [(turn.number, turn.model_dump_json(exclude_none=True)) for turn in turns],
+                )
             shrink(self._database)
             self.history = history
-            self.turns = (*self.turns, turn) if turn else self.turns
+            self.turns = (*self.turns, *turns)
 
     def sweep(self, *also: str) -> list[str]:
         """Delete the pictures that no row and none of these texts mentions; return their files' names."""

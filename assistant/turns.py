@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -26,6 +27,14 @@ class Finding(Value):
     def ok(self) -> bool:
         """Whether the entity is as it was asked for."""
         return self.present and self.placed and self.attributes
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in words."""
+        name = re.sub(r"^(an?|the)\s+", "", self.prompt.strip(), flags=re.IGNORECASE)
+        if not self.present:
+            return f"the {name} is missing: I could not fit it"
+        return f"the {name} is not where it should be" if not self.placed else f"the {name} does not look as asked"
 
 
 class Verdict(Value):
@@ -62,6 +71,7 @@ class Turn(Value):
     reply: str
     question: Question | None = None
     tools: tuple[str, ...] = ()
+    error: str | None = None
     version: Annotated[int, Field(ge=START)] = START
     painted: bool = False
     tries: int = 0

@@ -1,0 +1,78 @@
+"""The critic's node: looks at what was painted, and has what failed painted again, twice at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from langgraph.config import get_stream_writer
+from langgraph.types import Command
+
+from eligen.assistant.pictures import Pictures
+from eligen.assistant.regions import grown
+from eligen.assistant.routing import FEATHER, Step, derived
+from eligen.assistant.state import Candidate, State, as_json
+from eligen.assistant.turns import Finding, Verdict
+from eligen.tools.layout import Entity
+from eligen.tools.requests import InpaintRequest
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+RETRIES = 2
+
+
+class Eye(Protocol):
+    """Anything that sees whether entities are in a picture, where and as they should be."""
+
+    def look(self, image: Image.Image, entities: Sequence[Entity]) -> tuple[Finding, ...]:
+        """Return a finding for each of the entities."""
+        ...
+
+
+@dataclass(frozen=True)
+class CriticAgent:
+    """Gives the last candidate its verdict, and asks for another while something failed and tries are left."""
+
+    eye: Eye
+    pictures: Pictures
+
+    def __call__(self, state: State) -> Command[Literal["painter", "record"]]:
+        if state.error:
+            return Command(goto="record")
+        write = get_stream_writer()
+        write({"doing": "looking"})
+        *earlier, last = state.candidates
+        candidates = (*earlier, last.model_copy(update={"verdict": self._verdict(last)}))
+        kept = best(candidates)
+        if kept.verdict is None or kept.verdict.ok or len(candidates) > RETRIES:
+            return Command(goto="record", update=as_json(candidates=candidates))
+        again = retry(kept, attempt=len(candidates))
+        write({"doing": "once more: " + ", ".join(finding.prompt for finding in kept.verdict.failed)})
+        return Command(goto="painter", update=as_json(candidates=candidates, steps=(again,)))
+
+    def _verdict(self, candidate: Candidate) -> Verdict:
+        painted = {entity.id: entity for request in candidate.requests for entity in request.entities}
+        findings = self.eye.look(self.pictures.open(candidate.picture), list(painted.values()))
+        return Verdict(findings=findings)
+
+
+def best(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate of the best verdict, the first of equals and where there are no verdicts."""
+    return max(candidates, key=lambda candidate: candidate.verdict.rank if candidate.verdict else ())
+
+
+def retry(candidate: Candidate, *, attempt: int) -> Step:
+    """Return the step that paints what failed in a candidate again, with another seed and nowhere else than before."""
+    assert candidate.verdict is not None
+    request = candidate.requests[-1]
+    fields = dict(request) | {"seed": derived(request.seed, "retry", str(attempt))}
+    failed = {finding.id for finding in candidate.verdict.failed}
+    boxes = [entity.box for entity in request.entities if entity.id in failed]
+    if not isinstance(request, InpaintRequest):
+        fields |= {"image": candidate.picture, "region": tuple(grown(box, FEATHER) for box in boxes)}
+    elif request.region and not request.carried:  # what is carried is cut out of the picture before
+        region = tuple(place for place in request.region if any(place.intersection(box) for box in boxes))
+        fields |= {"image": candidate.picture, "region": region}
+    return Step(tool="inpaint", request=InpaintRequest(**fields))

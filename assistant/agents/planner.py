@@ -1,0 +1,97 @@
+"""The planner's node: a message becomes a plan, the plan a layout, and the layout what is to be painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langgraph.config import get_stream_writer
+from langgraph.types import Command
+
+from eligen.assistant.context import Context, Planner
+from eligen.assistant.edits import apply
+from eligen.assistant.plan import Option, Plan, Question, Redo, Undo
+from eligen.assistant.routing import Settings, steps
+from eligen.assistant.state import State, as_json
+from eligen.assistant.store import Store
+from eligen.tools.errors import ToolError
+
+APPROVAL = "Shall I paint it?"
+YES, NO = "yes, paint it", "no, leave it"
+
+
+@dataclass(frozen=True)
+class PlannerAgent:
+    """Plans a turn from the session's rows; with `approve` a plan that paints is put to the user first."""
+
+    planner: Planner
+    store: Store
+    settings: Settings
+    approve: bool = False
+
+    def __call__(self, state: State) -> Command[Literal["painter", "record"]]:
+        get_stream_writer()({"doing": "planning"})
+        history = self.store.history
+        turn = {"turn": len(self.store.turns) + 1, "head": history.head, "tip": history.tip}
+        fresh: dict[str, Any] = {"error": "", "layout": None, "steps": (), "tools": (), "candidates": ()}
+        plan = self._plan(state)
+        try:
+            drawn = self._drawn(plan)
+        except ToolError as error:
+            drawn = {"error": str(error)}
+        update = turn | fresh | {"plan": plan} | drawn
+        return Command(goto="painter" if update["steps"] else "record", update=as_json(**update))
+
+    def _plan(self, state: State) -> Plan:
+        turns, history, pictures = self.store.turns, self.store.history, self.store.pictures
+        question = turns[-1].question if turns else None
+        if question is not None and (decided := decision(question, state.text)):
+            return decided
+        attachments = (*(turns[-1].attachments if question else ()), *state.attachments)
+        current = history.current
+        context = Context(
+            layouts=history.layouts,
+            dialogue=tuple(message for turn in turns for message in turn.messages),
+            question=question,
+            picture=str(pictures.path(current.picture)) if current and current.picture else None,
+            attachments=tuple(str(pictures.path(picture)) for picture in attachments),
+        )
+        plan = pictures.with_hashes(self.planner.plan(state.text, context))
+        return approval(plan) if self.approve and plan.edits else plan
+
+    def _drawn(self, plan: Plan) -> dict[str, Any]:
+        """Return where the plan's undos lead, the layout that its other edits make there, and the steps to paint it."""
+        history, edits = self.store.history.follow(plan.edits)
+        drawn: dict[str, Any] = {"head": history.head, "tip": history.tip}
+        if not edits:
+            return drawn
+        old = history.current
+        layout = apply(old.layout if old else None, edits, taken=history.ids)
+        todo = steps(
+            old.layout if old else None,
+            layout,
+            edits,
+            picture=old.picture if old else None,
+            settings=self.settings,
+        )
+        if not todo and old is not None and layout == old.layout:
+            return drawn
+        return drawn | {"layout": layout, "steps": todo, "tools": tuple(step.tool for step in todo)}
+
+
+def approval(plan: Plan) -> Plan:
+    """Return the plan as a question whether to paint it; undo and redo need none."""
+    if all(isinstance(edit, Undo | Redo) for edit in plan.edits):
+        return plan
+    question = Question(text=APPROVAL, options=(Option(label=YES, edits=plan.edits), Option(label=NO)))
+    return plan.model_copy(update={"edits": (), "question": question})
+
+
+def decision(question: Question, text: str) -> Plan | None:
+    """Return what an approval's answer decides; None when the question is another or the answer a new message."""
+    answer = text.casefold().strip(" .!")
+    if question.text == APPROVAL and answer in (YES, "yes", "y", "ok"):
+        return Plan(reply="Done.", edits=question.options[0].edits)
+    if question.text == APPROVAL and answer in (NO, "no", "n"):
+        return Plan(reply="I left it as it was.")
+    return None

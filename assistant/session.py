@@ -1,0 +1,285 @@
+"""A conversation about one picture: messages in, turns out, every version kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from langgraph.checkpoint.serde.types import RESUME
+from langgraph.types import Command
+
+from eligen.assistant.agents.critic import Eye
+from eligen.assistant.agents.painter import Paints
+from eligen.assistant.archive import export_session
+from eligen.assistant.checkpoints import checkpointer, forget
+from eligen.assistant.context import Planner
+from eligen.assistant.graph import build_graph
+from eligen.assistant.history import History, Version
+from eligen.assistant.plan import Question
+from eligen.assistant.routing import Settings
+from eligen.assistant.state import Progress
+from eligen.assistant.store import Store, session_folder
+from eligen.assistant.turns import Turn
+from eligen.tools.errors import EligenError, UserError
+from eligen.tools.imagefiles import open_image
+from eligen.tools.layout import Layout
+from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES
+from eligen.tools.userinput import printable
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import StateSnapshot
+
+    from eligen.assistant.state import State
+
+CHECKPOINTS_VARIABLE = "ELIGEN_CHECKPOINTS"
+LONGEST_MESSAGE = 10_000
+MOST_ATTACHMENTS = 8
+
+
+class Session:
+    """An open session; `Session.open` makes one. Every finished turn is on the disk when it is returned."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        graph: CompiledStateGraph[State],
+        saver: BaseCheckpointSaver[str],
+        stack: ExitStack,
+    ) -> None:
+        self.settings = settings
+        self._store, self._graph, self._saver, self._stack = store, graph, saver, stack
+        self._thread = store.fact("thread") or ""
+        self._config: Any = {"configurable": {"thread_id": self._thread}}
+
+    @classmethod
+    def open(
+        cls,
+        name: str | None = None,
+        *,
+        planner: Planner,
+        painter: Paints,
+        eye: Eye | None = None,
+        profile: str = DEFAULT_PROFILE,
+        size: tuple[int, int] | None = None,
+        seed: int | None = None,
+        steps: int | None = None,
+        approve: bool = False,
+        checkpoints: str | None = None,
+    ) -> Self:
+        """Open a session, a new one where there is none of that name; None makes up a name.
+
+        `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed unless
+        another is given. Without an `eye` nothing is judged. With `approve` every plan that paints is put to the user
+        first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's folder.
+        Raises UserError when the session is open elsewhere, damaged, or of another size.
+        """
+        with ExitStack() as stack:
+            store = stack.enter_context(Store(session_folder(name or fresh_name())))
+            settings = settled(store, profile=profile, size=size, seed=seed, steps=steps)
+            saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
+            graph = build_graph(
+                planner=planner, painter=painter, eye=eye, store=store, settings=settings, approve=approve
+            ).compile(checkpointer=saver)
+            session = cls(store, settings, graph, saver, stack)
+            session._tidy()
+            session._stack = stack.pop_all()
+            return session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the session's files; what was finished stays."""
+        self._stack.close()
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self._store.folder.name
+
+    @property
+    def history(self) -> History:
+        """All versions, and which one is current."""
+        return self._store.history
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """All finished turns; one that asks is finished too."""
+        return self._store.turns
+
+    @property
+    def layout(self) -> Layout | None:
+        """The current version's layout."""
+        return self.history.current.layout if self.history.current else None
+
+    @property
+    def picture(self) -> Path | None:
+        """The file of the current version's picture."""
+        return self.picture_of(self.history.head)
+
+    @property
+    def question(self) -> Question | None:
+        """The question that the next message answers."""
+        return self.turns[-1].question if self.turns else None
+
+    @property
+    def unfinished(self) -> str | None:
+        """The message of a turn that was cut off, by a killed process for one; `resume` finishes it."""
+        snapshot = self._snapshot()
+        if not snapshot.next or self._waits():
+            return None
+        return str((self._answered() or snapshot.values)["text"])
+
+    def picture_of(self, version: int) -> Path | None:
+        """Return the file of a version's picture, None where it has none."""
+        picture = self.history.versions[version - 1].picture if version else None
+        return self._store.pictures.path(picture) if picture else None
+
+    def send(self, text: str, attachments: Sequence[Path] = ()) -> Turn:
+        """Answer a message, with image files if need be, and return the turn; UserError when it cannot be used."""
+        *_, turn = self.stream(text, attachments)
+        assert isinstance(turn, Turn)
+        return turn
+
+    def answer(self, text: str, attachments: Sequence[Path] = ()) -> Turn:
+        """Answer the open question and return the turn; UserError when none is open."""
+        if self.question is None:
+            raise UserError("there is no open question")
+        return self.send(text, attachments)
+
+    def stream(self, text: str, attachments: Sequence[Path] = ()) -> Iterator[Progress | Turn]:
+        """Answer a message as `send` does, yielding progress and at the end the turn.
+
+        A turn that was cut off before is given up, as is this one when the iterator is closed.
+        """
+        message = {"text": self._said(text, attachments), "attachments": self._kept(attachments)}
+        if self.unfinished is not None:
+            self._forget()
+        yield from self._run(Command(resume=message) if self._waits() else message)
+
+    def resume(self) -> Turn | None:
+        """Finish the turn that was cut off and return it, None when there is none."""
+        if self.unfinished is None:
+            return None
+        *_, turn = self._run(None)
+        assert isinstance(turn, Turn)
+        return turn
+
+    def undo(self, steps: int = 1) -> Version | None:
+        """Go back so many versions; return the one that is current then. ToolError when there is nothing to undo."""
+        return self._moved(self.history.undo(steps))
+
+    def redo(self, steps: int = 1) -> Version | None:
+        """Go forward so many undone versions; return the current one. ToolError when there is nothing to redo."""
+        return self._moved(self.history.redo(steps))
+
+    def goto(self, version: int) -> Version | None:
+        """Go to any version, 0 being before the first; return it. ToolError when there is none of that number."""
+        return self._moved(self.history.goto(version))
+
+    def export(self, path: Path) -> None:
+        """Write the session into a .zip; UserError when it cannot be written."""
+        export_session(self._store, path)
+
+    def _moved(self, history: History) -> Version | None:
+        self._store.record(history)
+        return history.current
+
+    def _run(self, start: Any) -> Iterator[Progress | Turn]:
+        """Run the graph to the end of a turn, or to its question; a turn that cannot be done leaves no trace."""
+        try:
+            for event in self._graph.stream(start, self._config, stream_mode="custom", durability="sync"):
+                yield Progress(**event)
+        except (EligenError, GeneratorExit):
+            self._forget()
+            raise
+        if not self._snapshot().next:
+            forget(self._saver, self._thread)
+        yield self.turns[-1]
+
+    def _tidy(self) -> None:
+        """Delete what a killed process left: the checkpoints of a turn that was finished, and pictures nobody wants."""
+        snapshot = self._snapshot()
+        finished = 0 < snapshot.values.get("turn", 0) <= len(self.turns) and not self._waits()
+        if finished or not snapshot.next:
+            self._forget()
+        else:
+            self._store.sweep(json.dumps([snapshot.values, self._writes()], default=str))
+
+    def _forget(self) -> None:
+        """Give up the turn that is under way."""
+        forget(self._saver, self._thread)
+        self._store.sweep()
+
+    def _snapshot(self) -> StateSnapshot:
+        return self._graph.get_state(self._config)
+
+    def _writes(self) -> list[tuple[str, str, Any]]:
+        """Return what nodes have written since the last checkpoint: (task, channel, value)."""
+        saved = self._saver.get_tuple(self._config)
+        return list(saved.pending_writes or ()) if saved else []
+
+    def _answered(self) -> dict[str, Any] | None:
+        """Return the answer that the graph was given but has not gone on with."""
+        return next(
+            (value for _, channel, value in self._writes() if channel == RESUME and isinstance(value, dict)), None
+        )
+
+    def _waits(self) -> bool:
+        """Whether the graph waits for an answer."""
+        return bool(self._snapshot().interrupts) and self._answered() is None
+
+    def _said(self, text: str, attachments: Sequence[Path]) -> str:
+        said = printable(text)
+        if not said and not attachments:
+            raise UserError("the message is empty: say what to paint or to change")
+        if len(said) > LONGEST_MESSAGE:
+            raise UserError(f"the message is too long: {len(said)} characters, at most {LONGEST_MESSAGE}")
+        return said
+
+    def _kept(self, attachments: Sequence[Path]) -> list[str]:
+        """Return the hashes of attached pictures, which the session keeps a copy of."""
+        if len(attachments) > MOST_ATTACHMENTS:
+            raise UserError(f"{len(attachments)} pictures are too many for a message: at most {MOST_ATTACHMENTS}")
+        images = [open_image(path) for path in attachments]
+        return [self._store.pictures.put(image.convert("RGB")) for image in images]
+
+
+def fresh_name() -> str:
+    """Return a name for a new session that tells when it was begun."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def settled(
+    store: Store, *, profile: str, size: tuple[int, int] | None, seed: int | None, steps: int | None
+) -> Settings:
+    """Return a session's settings and write them down; UserError when it has another size already."""
+    text = store.fact("settings")
+    if text is None:
+        width, height = size or (PROFILES[profile].width, PROFILES[profile].height)
+        first = secrets.randbelow(2**31) if seed is None else seed
+        settings = Settings(width=width, height=height, seed=first, steps=steps, profile=profile)
+    else:
+        old = Settings.model_validate_json(text)
+        if size not in (None, (old.width, old.height)):
+            raise UserError(f"session {store.folder.name!r} paints {old.width}x{old.height}: its size stays")
+        given = {"profile": profile, "seed": seed, "steps": steps}
+        settings = old.model_copy(update={name: value for name, value in given.items() if value is not None})
+    thread = store.fact("thread") or secrets.token_hex(16)
+    store.record(store.history, settings=settings.model_dump_json(), thread=thread)
+    return settings
