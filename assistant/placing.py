@@ -10,13 +10,13 @@ from eligen.assistant.items import Item, node
 from eligen.assistant.placement import HIGH
 from eligen.assistant.plan import Place
 from eligen.assistant.sizing import SMALLEST, kind_of, size_among
-from eligen.assistant.spots import GROUND, Wish, spots
+from eligen.assistant.spots import GROUND, Sizes, Wish, spots
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Box, Entity
 
-NEW = (1.0, 0.85, 0.7, 0.55)
-MOVED = (1.0, 0.9, 0.81)
-COPIED = (1.0, 0.85)
+NEW: Sizes = ((1.0, 0.0), (0.85, 0.05), (0.7, 0.15), (0.55, 0.3))
+MOVED: Sizes = ((1.0, 0.0), (0.9, 0.05), (0.81, 0.1), (0.6, 3.0), (0.45, 4.0))
+COPIED: Sizes = ((1.0, 0.0), (0.85, 0.2))
 STANDING = ("ground", "any", "surface", "water")
 
 
@@ -28,7 +28,7 @@ def boxes_to_add(
         return _split(place.box, count)
     around = _hosts(place, entities) or entities
     width, height = size_among(prompt, around, factor)
-    sizes = tuple(size for size in NEW if size == 1 or size * min(width, height) >= SMALLEST)
+    sizes = tuple((size, price) for size, price in NEW if size == 1 or size * min(width, height) >= SMALLEST)
     return spots(width, height, count, _boxes(entities), _wish(prompt, place, entities, sizes))
 
 
@@ -59,9 +59,7 @@ def boxes_to_move(moved: Sequence[Entity], place: Place, others: Sequence[Entity
     return [_carried(box, whole, there) for box in old]
 
 
-def _wish(
-    prompt: str, place: Place | None, entities: Sequence[Entity], sizes: tuple[float, ...], home: Box | None = None
-) -> Wish:
+def _wish(prompt: str, place: Place | None, entities: Sequence[Entity], sizes: Sizes, home: Box | None = None) -> Wish:
     kinds = [(entity.box, kind_of(entity.prompt).item.stands) for entity in entities]
     feet = [box.y1 for box, stands in kinds if stands in STANDING]
     return Wish(

@@ -7,14 +7,17 @@ relation untrue costs several times as much as what is merely unsightly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import hypot
 
 from eligen.assistant.items import Relation
 
 GAP = 0.03
 MARGIN = 0.04
-UNTRUE = 5.0
+UNTRUE = 10.0
+TRUE = 0.02  # centres apart by less are not told apart
 UNCLEAR = 3.0
 UNSIGHTLY = 0.3
+NEAR = 0.16
 OVERLAPPING: frozenset[Relation] = frozenset(("on", "inside", "front", "behind", "holding", "wearing"))
 
 Edges = tuple[float, float, float, float]
@@ -55,10 +58,10 @@ def region(sides: Sequence[str]) -> Callable[[Edges], float]:
 def _off_side(a: Edges, axis: int, side: int) -> float:
     if not side:
         off = abs(middle(a, axis) - 0.5)
-        return off + UNTRUE * max(off - 0.08, 0.0)
+        return off + _untrue(off - 0.1)
     edge = a[axis] if side < 0 else 1 - a[axis + 2]
     off = middle(a, axis) if side < 0 else 1 - middle(a, axis)
-    return abs(edge - MARGIN) + UNTRUE * max(min(off - 0.36, edge - MARGIN), 0.0)
+    return abs(edge - MARGIN) + _untrue(min(off - 0.38, edge - MARGIN))
 
 
 def _beside(a: Edges, b: Edges, axis: int, side: int) -> float:
@@ -67,14 +70,19 @@ def _beside(a: Edges, b: Edges, axis: int, side: int) -> float:
     clear = a[axis] - b[axis + 2] if side > 0 else b[axis] - a[axis + 2]
     across = abs(middle(a, 1 - axis) - middle(b, 1 - axis))
     level = abs(a[3] - b[3]) if axis == 0 else across
-    cost = UNTRUE * max(GAP - ahead, 0.0) + UNCLEAR * max(GAP - clear, 0.0) + UNCLEAR * max(across - 0.8 * ahead, 0.0)
+    cost = _untrue(TRUE - ahead) + UNCLEAR * max(GAP - clear, 0.0) + UNCLEAR * max(across - 0.8 * ahead, 0.0)
     return cost + UNSIGHTLY * (max(clear - GAP, 0.0) + level)
+
+
+def _untrue(missing: float) -> float:
+    """Return what it costs that so much is missing until a relation is true."""
+    return 5.0 + UNTRUE * missing if missing > 0 else 0.0
 
 
 def _next(a: Edges, b: Edges) -> float:
     """Return the cost of not standing at b's left or right, near it."""
-    far = max(a[0] - b[2], b[0] - a[2], 0.0)
-    return min(_beside(a, b, 0, -1), _beside(a, b, 0, 1)) + UNCLEAR * max(far - 0.12, 0.0)
+    far = hypot(max(a[0] - b[2], b[0] - a[2], 0.0), max(a[1] - b[3], b[1] - a[3], 0.0))
+    return min(_beside(a, b, 0, -1), _beside(a, b, 0, 1)) + UNCLEAR * max(far - 0.1, 0.0) + _untrue(far - NEAR)
 
 
 def _on(a: Edges, b: Edges) -> float:
@@ -82,8 +90,7 @@ def _on(a: Edges, b: Edges) -> float:
     off = abs(a[3] - b[1] - sunk(a[3] - a[1], b[3] - b[1]))
     across = abs(middle(a, 0) - middle(b, 0))
     reach = max(b[2] - b[0] - (a[2] - a[0]), 0.0) / 2
-    untrue = UNTRUE * max(middle(a, 1) - middle(b, 1) + GAP, 0.0)
-    return untrue + UNCLEAR * (off + max(across - reach, 0.0)) + UNSIGHTLY * across
+    return _untrue(middle(a, 1) - middle(b, 1) + TRUE) + UNCLEAR * (off + max(across - reach, 0.0)) + UNSIGHTLY * across
 
 
 def _inside(a: Edges, b: Edges) -> float:
@@ -147,8 +154,8 @@ def between(hosts: Sequence[Edges]) -> Callable[[Edges], float]:
 
     def cost(a: Edges) -> float:
         at = middle(a, axis)
-        outside = max(start + GAP - at, at + GAP - end, 0.0)
+        outside = max(start + TRUE - at, at + TRUE - end)
         centre = (first[axis + 2] + last[axis]) / 2
-        return UNTRUE * outside + UNSIGHTLY * abs(at - centre) + 0.5 * abs(middle(a, 1 - axis) - level)
+        return _untrue(outside) + UNSIGHTLY * abs(at - centre) + 0.5 * abs(middle(a, 1 - axis) - level)
 
     return cost

@@ -18,13 +18,14 @@ HORIZON = 0.24
 INSIDE = 0.92
 
 Cost = Callable[[Edges], float]
+Sizes = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Wish:
     """Where a thing should go: a relation to hosts, a part of the canvas, near a home, high or low; else anywhere free.
 
-    `sizes` are the factors by which it may be scaled to find room, the first being the one it should have.
+    `sizes` are the factors by which it may be scaled to find room, each with what that costs.
     """
 
     relation: Relation | None = None
@@ -33,30 +34,31 @@ class Wish:
     home: Box | None = None
     high: bool = False
     foot: float = GROUND
-    sizes: tuple[float, ...] = (1.0,)
+    sizes: Sizes = ((1.0, 0.0),)
 
 
 def spots(width: float, height: float, count: int, others: Sequence[Box], wish: Wish) -> list[Box]:
     """Return boxes for `count` things of one size among `others`, as the wish says, all scaled alike."""
     tried = []
-    for factor in _factors(width, height, wish):
-        found, total = list[Box](), 0.0
+    for factor, price in _factors(width, height, wish):
+        found, total = list[Box](), count * price
         for _ in range(count):
             box, cost = _cheapest(width * factor, height * factor, [*others, *found], wish)
             found.append(box)
-            total += cost + (1 - factor) * 0.6
+            total += cost
         tried.append((total, found))
     return min(tried, key=lambda one: one[0])[1]
 
 
-def _factors(width: float, height: float, wish: Wish) -> tuple[float, ...]:
+def _factors(width: float, height: float, wish: Wish) -> Sizes:
     """Return the scales to try: what goes into something, or does not fit on the canvas, is made to fit."""
     room = 1 - 2 * MARGIN if wish.home is None else 1.0
     fit = min(room / width, room / height, 1.0)
     if wish.relation == "inside":
         host = bounds(wish.hosts)
         fit = min(fit, INSIDE * host.width / width, INSIDE * host.height / height)
-    return tuple(dict.fromkeys(min(fit, factor) for factor in wish.sizes))
+    smaller = [(factor, price) for factor, price in wish.sizes if factor < fit]
+    return (fit, 0.0), *smaller
 
 
 def _cheapest(width: float, height: float, others: Sequence[Box], wish: Wish) -> tuple[Box, float]:
