@@ -1,11 +1,7 @@
 """Edits: what they change, and that they change nothing else."""
 
-from collections.abc import Callable, Sequence
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from layouts import ALL, MEADOW, after, at, box, entity, ids, to
 
 from eligen.assistant.edits import apply
 from eligen.assistant.items import MOST, Relation
@@ -15,78 +11,20 @@ from eligen.assistant.plan import (
     Compose,
     Describe,
     Duplicate,
-    Edit,
     LayoutEdit,
     Move,
     Place,
-    Redo,
     Regenerate,
     Remove,
     Replace,
     Resize,
     SetCount,
-    Side,
     Style,
     Swap,
     Transfer,
-    Undo,
 )
 from eligen.tools.errors import ToolError
-from eligen.tools.layout import Box, Entity, Layout
-
-EDITS: TypeAdapter[Edit] = TypeAdapter(Edit)
-NOUNS = ("cat", "dog", "house", "moon", "cup", "tree", "zorg")
-PLACES: tuple[Relation, ...] = ("left", "right", "above", "below", "next", "on", "inside", "front", "behind", "holding")
-
-
-def box(*edges: float) -> Box:
-    return Box.model_validate(edges)
-
-
-def entity(name: str, *edges: float, prompt: str = "") -> Entity:
-    return Entity(id=name, prompt=prompt or f"a {name.partition('-')[0]}", box=box(*edges))
-
-
-MEADOW = Layout(
-    prompt="a cat left of a dog in front of a house, on a meadow",
-    entities=(
-        entity("house-1", 0.55, 0.2, 0.95, 0.6),
-        entity("cat-1", 0.1, 0.55, 0.3, 0.75, prompt="a red cat"),
-        entity("dog-1", 0.4, 0.55, 0.6, 0.75),
-    ),
-    background="a meadow",
-    style="watercolour",
-)
-ALL = ("house-1", "cat-1", "dog-1")
-
-
-def after(*edits: LayoutEdit, layout: Layout = MEADOW, taken: Sequence[str] = ()) -> Layout:
-    return apply(layout, edits, taken=taken)
-
-
-def to(relation: Relation, *of: str) -> Place:
-    return Place(relation=relation, of=of)
-
-
-def at(layout: Layout, name: str) -> Box:
-    return layout.entity(name).box
-
-
-def ids(layout: Layout) -> list[str]:
-    return [found.id for found in layout.entities]
-
-
-@st.composite
-def boxes(draw: st.DrawFn, least: float = 0.05, most: float = 1.0) -> Box:
-    """Return a box on a grid of four decimals, its sides between two lengths."""
-    ends = []
-    for _ in range(2):
-        start = draw(st.integers(0, round((1 - least) * 10_000)))
-        longest = min(round(most * 10_000), 10_000 - start)
-        ends.append((start / 10_000, (start + draw(st.integers(round(least * 10_000), longest))) / 10_000))
-    (x0, x1), (y0, y1) = ends
-    return box(x0, y0, x1, y1)
-
+from eligen.tools.layout import Entity, Layout
 
 # -- one of each
 
@@ -153,69 +91,6 @@ def test_move_to_a_box():
     assert at(after(Move(ids=("cat-1",), place=Place(box=box(0, 0, 0.4, 0.3)))), "cat-1") == box(0, 0, 0.4, 0.3)
     new = after(Move(ids=("cat-1", "dog-1"), place=Place(box=box(0.2, 0.1, 0.6, 0.3))))
     assert at(new, "cat-1") == box(0.15, 0.1, 0.35, 0.3)
-
-
-HOLDS: dict[Relation, Callable[[Box, Box], bool]] = {
-    "left": lambda a, b: a.x1 < b.x0,
-    "right": lambda a, b: a.x0 > b.x1,
-    "above": lambda a, b: a.y1 < b.y0 and abs(a.centre[0] - b.centre[0]) < 0.2,
-    "below": lambda a, b: a.y0 > b.y1 and abs(a.centre[0] - b.centre[0]) < 0.2,
-    "next": lambda a, b: min(abs(a.x0 - b.x1), abs(b.x0 - a.x1)) < 0.1 and a.intersection(b) == 0,
-    "on": lambda a, b: b.y0 < a.y1 < b.centre[1] and b.x0 < a.centre[0] < b.x1,
-    "inside": lambda a, b: a.intersection(b) == pytest.approx(a.area),
-    "front": lambda a, b: a.y1 > b.y1 and 0 < a.intersection(b) < 0.6 * b.area,
-    "behind": lambda a, b: a.y1 < b.y1 and 0 < a.intersection(b) < 0.6 * a.area,
-    "holding": lambda a, b: b.iou(a) < 0.6 and abs(a.centre[1] - b.centre[1]) < 0.1,
-    "wearing": lambda a, b: a.intersection(b) > 0.9 * min(a.area, b.area),
-}
-MIDDLE = Layout(prompt="x", entities=(entity("car-1", 0.35, 0.45, 0.65, 0.65), entity("cat-1", 0.02, 0.02, 0.22, 0.2)))
-
-
-@pytest.mark.parametrize("relation", HOLDS)
-def test_a_relation_holds_for_what_is_moved_and_for_what_is_added(relation: Relation):
-    moved = after(Move(ids=("cat-1",), place=to(relation, "car-1")), layout=MIDDLE)
-    added = after(Add(prompt="a dog", count=2, place=to(relation, "car-1")), layout=MIDDLE)
-    for layout, name in ((moved, "cat-1"), (added, "dog-1")):
-        assert HOLDS[relation](at(layout, name), at(layout, "car-1"))
-    assert at(moved, "cat-1").width == pytest.approx(0.2)
-
-
-def test_between_is_between():
-    pair = Layout(prompt="x", entities=(entity("a-1", 0.05, 0.4, 0.25, 0.6), entity("b-1", 0.7, 0.4, 0.95, 0.6)))
-    new = after(Add(prompt="a cat", place=to("between", "a-1", "b-1")), layout=pair)
-    assert 0.25 < at(new, "cat-1").x0 < at(new, "cat-1").x1 < 0.7
-    assert at(new, "cat-1").centre[1] == pytest.approx(0.5, abs=0.1)
-
-
-@given(boxes(0.1, 0.6), boxes(0.1, 0.5), st.sampled_from(["left", "right", "above", "below"]))
-@settings(deadline=None, max_examples=40)
-def test_a_direction_holds_wherever_the_host_is(host: Box, box_: Box, side: Relation):
-    pair = Layout(
-        prompt="x", entities=(Entity(id="a-1", prompt="a cat", box=box_), Entity(id="b-1", prompt="b", box=host))
-    )
-    moved = at(after(Move(ids=("a-1",), place=to(side, "b-1")), layout=pair), "a-1")
-    axis, sign = {"left": (0, -1), "right": (0, 1), "above": (1, -1), "below": (1, 1)}[side]
-    room = host.centre[axis] if sign < 0 else 1 - host.centre[axis]
-    if room > 0.26:  # what is as large as can be, made smaller by a fifth
-        assert sign * (moved.centre[axis] - host.centre[axis]) > 0.01
-        assert moved.width >= 0.8 * box_.width
-
-
-@pytest.mark.parametrize(
-    ("region", "inside"),
-    [
-        (("left",), lambda x, y: x < 0.4),
-        (("right",), lambda x, y: x > 0.6),
-        (("top",), lambda x, y: y < 0.4),
-        (("bottom",), lambda x, y: y > 0.6),
-        (("center",), lambda x, y: abs(x - 0.5) < 0.12 and abs(y - 0.5) < 0.12),
-        (("top", "center"), lambda x, y: y < 0.4 and abs(x - 0.5) < 0.12),
-        (("bottom", "right"), lambda x, y: x > 0.6 and y > 0.6),
-    ],
-)
-def test_a_part_of_the_canvas(region: tuple[Side, ...], inside: Callable[[float, float], bool]):
-    assert inside(*at(after(Move(ids=("cat-1",), place=Place(region=region))), "cat-1").centre)
-    assert inside(*at(after(Add(prompt="a kite", place=Place(region=region))), "kite-1").centre)
 
 
 @pytest.mark.parametrize("relation", ["behind", "front"])
@@ -362,140 +237,3 @@ def test_there_must_be_a_picture():
         apply(None, [Remove(ids=("cat-1",))])
     with pytest.raises(ToolError, match="no picture yet"):
         apply(None, [])
-
-
-# -- for all edits
-
-
-@st.composite
-def layouts(draw: st.DrawFn, least: int = 1) -> Layout:
-    nouns = draw(st.lists(st.sampled_from(NOUNS), min_size=least, max_size=5))
-    found = [Entity(id=f"{noun}-{n}", prompt=f"a {noun}", box=draw(boxes())) for n, noun in enumerate(nouns, 1)]
-    return Layout(prompt="things", entities=tuple(found), background=draw(st.sampled_from(["", "a beach"])))
-
-
-@st.composite
-def places(draw: st.DrawFn, others: Sequence[str]) -> Place:
-    kinds = [st.builds(Place, box=boxes()), st.builds(Place, region=st.sampled_from(REGIONS))]
-    if others:
-        kinds.append(st.builds(Place, relation=st.sampled_from(PLACES), of=st.tuples(st.sampled_from(others))))
-    return draw(st.one_of(kinds))
-
-
-REGIONS: list[tuple[Side, ...]] = [
-    ("left",),
-    ("top",),
-    ("center",),
-    ("bottom", "right"),
-    ("top", "left"),
-    ("top", "center"),
-]
-
-
-@st.composite
-def edits(draw: st.DrawFn, layout: Layout) -> tuple[LayoutEdit, set[str]]:
-    """Return an edit of a layout and the ids of what it names."""
-    all_ids = ids(layout)
-    one = draw(st.sampled_from(all_ids))
-    some = tuple(draw(st.lists(st.sampled_from(all_ids), min_size=1, unique=True)))
-    rest = [name for name in all_ids if name not in some]
-    prompt = draw(st.sampled_from([f"a blue {noun}" for noun in NOUNS]))
-    place = st.none() | places(all_ids)
-    count = draw(st.integers(1, 3))
-    moved = Move(ids=some, place=draw(st.none() | places(rest)), dx=draw(st.floats(-1, 1)), dy=draw(st.floats(-1, 1)))
-    other = draw(st.sampled_from(all_ids))
-    choices: list[tuple[LayoutEdit, set[str]]] = [
-        (Add(prompt=prompt, count=count, place=draw(place), size=draw(st.floats(0.3, 3))), set()),
-        (Remove(ids=some), set(some)),
-        (moved, set(some)),
-        (Resize(ids=some, factor=draw(st.floats(0.06, 19))), set(some)),
-        (Describe(id=one, prompt=prompt), {one}),
-        (Replace(id=one, prompt=prompt), {one}),
-        (Duplicate(id=one, count=count, place=draw(place)), set()),
-        (SetCount(ids=some, n=draw(st.integers(0, 6))), set(some)),
-        (Background(prompt=prompt), set()),
-        (Style(prompt=prompt), set()),
-        (Transfer(id=one, reference="a.png"), {one}),
-        (Regenerate(ids=some), set(some)),
-    ]
-    if one != other:
-        choices.append((Swap(first=one, second=other), {one, other}))
-    return draw(st.sampled_from(choices))
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=100)
-def test_what_an_edit_does_not_name_is_bit_equal(data: st.DataObject):
-    layout = data.draw(layouts())
-    edit, named = data.draw(edits(layout))
-    new = apply(layout, [edit])
-    kept = [found for found in layout.entities if found.id not in named]
-    assert [found for found in new.entities if found in kept] == kept
-    if not isinstance(edit, Background):
-        assert new.background == layout.background
-    if not isinstance(edit, Style):
-        assert new.style == layout.style
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=100)
-def test_boxes_stay_on_the_canvas_and_ids_are_whole(data: st.DataObject):
-    layout = data.draw(layouts())
-    for _ in range(2):
-        if not layout.entities:
-            return
-        edit, _ = data.draw(edits(layout))
-        layout = apply(layout, [edit])
-        assert len({*ids(layout)} - {""}) == len(layout.entities)
-        for found in layout.entities:
-            assert 0 <= found.box.x0 < found.box.x1 <= 1
-            assert 0 <= found.box.y0 < found.box.y1 <= 1
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=100)
-def test_ids_never_change_owner(data: st.DataObject):
-    layout = data.draw(layouts())
-    owners: dict[str, str] = {}
-    for _ in range(3):
-        for found in layout.entities:
-            noun = found.prompt.split()[-1]
-            assert owners.setdefault(found.id, noun) == noun
-        if not layout.entities:
-            return
-        edit, _ = data.draw(edits(layout).filter(lambda pair: not isinstance(pair[0], Describe)))
-        layout = apply(layout, [edit], taken=owners)
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=50)
-def test_an_edit_is_its_json(data: st.DataObject):
-    edit, _ = data.draw(edits(data.draw(layouts())))
-    more = [edit, Compose(layout=MEADOW), Undo(steps=3), Redo()]
-    assert [EDITS.validate_json(EDITS.dump_json(one)) for one in more] == more
-
-
-@given(layouts(least=2))
-@settings(deadline=None)
-def test_swapping_twice_restores(layout: Layout):
-    first, second = ids(layout)[:2]
-    swap = Swap(first=first, second=second)
-    once = apply(layout, [swap])
-    shifts = [at(once, name).centre for name in (second, first)]
-    unclamped = all(
-        abs(a - b) < 1e-4
-        for found, old in zip(shifts, (first, second), strict=True)
-        for a, b in zip(found, at(layout, old).centre, strict=True)
-    )
-    if unclamped:
-        assert apply(once, [swap]).entities == layout.entities
-
-
-@given(layouts(), st.integers(-3000, 3000), st.integers(-3000, 3000))
-@settings(deadline=None)
-def test_moving_there_and_back_restores(layout: Layout, across: int, down: int):
-    name, dx, dy = layout.entities[0].id, across / 10_000, down / 10_000
-    old = at(layout, name)
-    if min(old.x0 + dx, old.y0 + dy) >= 0 and max(old.x1 + dx, old.y1 + dy) <= 1:
-        back = apply(layout, [Move(ids=(name,), dx=dx, dy=dy), Move(ids=(name,), dx=-dx, dy=-dy)])
-        assert back.entities == layout.entities
