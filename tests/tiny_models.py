@@ -11,8 +11,14 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5Tokenizer
 
 from eligen.tools.manifest import write_manifest
+from eligen.tools.segmentation import SamConfig, build_sam, save_sam
 
 NOUNS = ("cat", "dog", "tree", "boat")
+TINY_SAM = SamConfig(
+    image_size=64, patch_size=8, embed_dim=16, depth=1, num_heads=2, mlp_ratio=2, window_size=0,
+    global_attn_indexes=(0,), use_rel_pos=False, prompt_dim=16, decoder_heads=2, decoder_mlp_dim=16, points_per_side=4,
+    pred_iou_thresh=0, stability_score_thresh=0,
+)  # fmt: skip
 WORDS = (*NOUNS, "a", "red", "blue", "on", "the", "and", "grass", "in", "style", "of")
 
 
@@ -119,10 +125,12 @@ def peft_lora(transformer: FluxTransformer2DModel, rank: int = 4, scale: float =
 
 
 def save_mini(folder: Path) -> None:
-    """Write a folder of the mini profile's form: random weights, a LoRA, a vocabulary and a manifest."""
+    """Write a folder of the mini profile's form: random weights, a LoRA, a Sam, a vocabulary and a manifest."""
     pipeline = build_flux(Widths())
     pipeline.save_pretrained(folder)
     save_file(peft_lora(pipeline.transformer), folder / "eligen_lora.safetensors")
+    torch.manual_seed(2)
+    save_sam(build_sam(TINY_SAM), folder / "sam")
     vocabulary = [{"noun": noun, "codepoint": "1F408", "plural": f"{noun}s"} for noun in NOUNS]
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary))
     write_manifest(folder)

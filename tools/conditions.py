@@ -35,14 +35,20 @@ class Conditioning:
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """What inpainting keeps: packed image latents (1, T, 4C) wherever the bool `foreground` (1, T, 4C) is off."""
+    """What inpainting keeps: packed image latents (1, T, 4C), each until the share of steps left is its strength.
+
+    `strengths` (1, T, 4C) in 0..1: 0 is the background, never repainted, 1 is repainted from the first step.
+    """
 
     image_latents: torch.Tensor
-    foreground: torch.Tensor
+    strengths: torch.Tensor
 
-    def keep(self, noise_pred: torch.Tensor, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """Return the prediction, replaced in the background by the one that leads back to the image."""
-        return torch.where(self.foreground, noise_pred, (latents - self.image_latents) / sigma)
+    def keep(self, noise_pred: torch.Tensor, latents: torch.Tensor, sigma: torch.Tensor, left: float) -> torch.Tensor:
+        """Return the prediction, replaced where the image is kept by the one that leads back to it.
+
+        `left` is the share of the steps that are still to come, 1 at the first.
+        """
+        return torch.where(self.strengths >= left, noise_pred, (latents - self.image_latents) / sigma)
 
 
 def repainted_masks(

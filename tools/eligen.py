@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
@@ -31,6 +31,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
     _guidance_scale: float = 3.5
     _joint_attention_kwargs: dict[str, Any] | None = None
     _interrupt: bool = False
+    _callback_tensor_inputs: ClassVar[list[str]] = ["latents", "prompt_embeds", "pred_original_sample"]
 
     @torch.no_grad()
     def __call__(
@@ -41,6 +42,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         negative_prompt: str | None = None,
         image: Image.Image | torch.Tensor | None = None,
         mask_image: Image.Image | None = None,
+        strength_map: Image.Image | None = None,
         strength: float = 1.0,
         inpaint: bool | None = None,
         feather: int = 8,
@@ -79,12 +81,16 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
             image: a picture, or its latents (1, C, H/8, W/8) in model scale; repainted with `strength` of the noise.
             mask_image: what to repaint; by default the union of the entity masks. Outside it the picture's own pixels
                 are pasted back, with an edge that fades inwards over `feather` pixels.
+            strength_map: where less than all of the steps repaint, L, 255 = all; what is under the mask joins late
+                there and keeps its look, as in differential diffusion (arXiv 2306.00950).
             inpaint: False repaints the whole image even though there are masks.
             schedule: "eligen", the reference's (static shift, 3 by default), or "flux", the pipeline's own; `shift`
                 overrides either.
             latents: packed starting noise (num_images_per_prompt, H/16*W/16, 4C).
             entity_prompt_embeds: (1, N, L, D), in place of entity_prompts.
             entity_max_sequence_length: text tokens of an entity prompt; as max_sequence_length by default.
+
+            callback_on_step_end: may ask for pred_original_sample too, what the latents are going to be.
 
         Returns a FluxPipelineOutput, or (images,); with output_type "latent", packed latents in float32.
         Raises UserError for inputs that do not belong together.
@@ -137,7 +143,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         if image is not None:
             image_latents = self.image_latents(image, height, width)
             latents = self.noised(image_latents, latents, scheduler.sigmas[0])
-            background = self.background(image_latents, repainted, height, width) if repainted else None
+            background = self.background(image_latents, repainted, height, width, strength_map) if repainted else None
         latents = self.denoise(
             latents,
             scheduler,
@@ -245,16 +251,22 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         """Return packed latents (B, T, 4C) after all steps, or the steps up to an interrupt."""
         scheduler.set_begin_index(0)
         with regional_attention(self.transformer), self.progress_bar(total=len(scheduler.timesteps)) as progress:
+            steps = len(scheduler.timesteps)
             for step, timestep in enumerate(scheduler.timesteps):
                 if self.interrupt:
                     break
                 self._current_timestep = timestep
                 noise_pred = self.predict_guided(latents, timestep, positive, negative, true_cfg_scale)
                 if background is not None:
-                    noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step])
+                    noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step], 1 - step / steps)
+                foretold = latents - scheduler.sigmas[step] * noise_pred
                 latents = scheduler.step(noise_pred, timestep, latents, return_dict=False)[0]
                 if callback is not None:
-                    offered = {"latents": latents, "prompt_embeds": positive.prompt_embeds}
+                    offered = {
+                        "latents": latents,
+                        "prompt_embeds": positive.prompt_embeds,
+                        "pred_original_sample": foretold,
+                    }
                     answer = callback(self, step, timestep, {name: offered[name] for name in callback_inputs})
                     latents = answer.get("latents", latents)
                     positive = replace(positive, prompt_embeds=answer.get("prompt_embeds", positive.prompt_embeds))
@@ -316,14 +328,22 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         return self._pack_latents(latents, *latents.shape)
 
     def background(
-        self, image_latents: torch.Tensor, repainted: Sequence[Image.Image], height: int, width: int
+        self,
+        image_latents: torch.Tensor,
+        repainted: Sequence[Image.Image],
+        height: int,
+        width: int,
+        strength_map: Image.Image | None = None,
     ) -> Background:
-        """Return what to keep of packed latents (1, T, 4C), outside the union of the masks."""
+        """Return what to keep of packed latents (1, T, 4C): all outside the union of the masks, and some inside it."""
         rows, columns = height // self.vae_scale_factor, width // self.vae_scale_factor
         channels = image_latents.shape[2] // 4
-        cells = masks.foreground(repainted, rows, columns).expand(1, channels, -1, -1)
-        foreground = self._pack_latents(cells.contiguous(), 1, channels, rows, columns)
-        return Background(image_latents, foreground.to(image_latents.device))
+        cells = masks.foreground(repainted, rows, columns).float()
+        if strength_map is not None:
+            cells *= masks.strengths(strength_map, rows, columns)
+        cells = cells.expand(1, channels, -1, -1)
+        packed = self._pack_latents(cells.contiguous(), 1, channels, rows, columns)
+        return Background(image_latents, packed.to(image_latents.device))
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -12,19 +12,23 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 
+from eligen.tools import inpainting
 from eligen.tools.adapters import active_loras, lora_file, pinned
+from eligen.tools.eligen import Callback
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
 from eligen.tools.hardware import Offload, Quantization
 from eligen.tools.loading import Model, Progress, load_model, quiet
 from eligen.tools.profiles import Profile
-from eligen.tools.requests import GenerateRequest
+from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.segmentation import Segmenter
 from eligen.tools.vocabulary import Vocabulary
 from eligen.tools.wording import Wording, in_known_words
 
 LIBRARIES = {"eligen": "eligen-assistant"} | {name: name for name in ("torch", "diffusers", "transformers", "peft")}
 
 OnStep = Callable[[int, int, Callable[[], Image.Image]], None]
+Finish = Callable[[torch.Tensor], Image.Image]
 T = TypeVar("T")
 
 _painting = threading.Lock()  # pipelines are shared: an adapter switched for one picture would show in another
@@ -55,6 +59,7 @@ class Painter:
         self._load = partial(
             load_model, profile, device=device, offload=offload, quantization=quantization, progress=progress
         )
+        self.segmenter = Segmenter(profile=profile, device=device, progress=progress)
 
     @cached_property
     def model(self) -> Model:
@@ -69,7 +74,8 @@ class Painter:
     def paint(self, request: GenerateRequest, *, on_step: OnStep | None = None) -> Painted:
         """Return the request's picture: bit for bit the same each time on one machine.
 
-        Paths of masks and LoRAs are relative to the current folder. `on_step` is told the number of steps done, of
+        What an InpaintRequest does not repaint is bit for bit its picture's. Paths of images, masks and LoRAs are
+        relative to the current folder. `on_step` is told the number of steps done, of
         all steps, and a function that foretells the picture. Raises UserError for what cannot be used.
         """
         if request.profile not in (None, self.profile.name):
@@ -79,8 +85,14 @@ class Painter:
         weights = [lora.weight for lora in request.loras]
         scene, notices = self._scene(resolved)
         notices += _changes(request.versions, resolved.versions)
+        finish: Finish = partial(self.preview, height=request.height, width=request.width)
+        if isinstance(resolved, InpaintRequest):
+            repaint, lines = inpainting.prepare(resolved, self.segmenter)
+            notices += lines
+            scene |= inpainting.arguments(repaint, resolved.strength)
+            finish = partial(self._composed, repaint)
         with _painting, quiet(), active_loras(self.model.pipeline, files, weights, eligen=request.control == "eligen"):
-            image = self._run(resolved, scene, on_step)
+            image = self._run(resolved, scene, finish, on_step)
         return Painted(image, resolved, tuple(dict.fromkeys(notices)))
 
     def resolve(self, request: GenerateRequest) -> GenerateRequest:
@@ -116,10 +128,13 @@ class Painter:
     def preview(self, latents: torch.Tensor, height: int, width: int) -> Image.Image:
         """Return the picture that packed latents (1, T, 4C) decode to."""
         pipeline = self.model.pipeline
-        with torch.no_grad():
-            pictures = pipeline.decode(latents, height, width)
+        pictures = pipeline.decode(latents, height, width)
         image: Image.Image = pipeline.image_processor.postprocess(pictures, "pil", [False])[0]
         return image
+
+    def _composed(self, repaint: inpainting.Repaint, latents: torch.Tensor) -> Image.Image:
+        height, width = repaint.mask.shape
+        return inpainting.composed(repaint, self.model.pipeline.decode(latents, height, width)[0].cpu())
 
     def _scene(self, request: GenerateRequest) -> tuple[dict[str, Any], list[str]]:
         """Return the pipeline's arguments that say what to paint where, and notices."""
@@ -149,20 +164,21 @@ class Painter:
             if (tokens := self.model.pipeline.token_count(text)) > most:
                 yield f"prompt cut to its first {most} of {tokens} tokens: {text[:40]!r}..."
 
-    def _run(self, request: GenerateRequest, scene: dict[str, Any], on_step: OnStep | None) -> Image.Image:
+    def _run(
+        self, request: GenerateRequest, scene: dict[str, Any], finish: Finish, on_step: OnStep | None
+    ) -> Image.Image:
         pipeline, height, width = self.model.pipeline, request.height, request.width
-        settings = self._settings(request)
-        schedule = pipeline.prepare_schedule(settings["num_inference_steps"], height, width, settings["schedule"])
         noise = pipeline.prepare_noise(height, width, 1, torch.Generator("cpu").manual_seed(request.seed))
-        foresight = on_step and _Foresight(self, noise, schedule.sigmas, height, width, on_step)
+        settings = self._settings(request) | {"latents": noise, "output_type": "latent"}
+        if on_step is not None:
+            settings["callback_on_step_end"] = _foretelling(finish, on_step)
+            settings["callback_on_step_end_tensor_inputs"] = ["pred_original_sample"]
         try:
-            output: Any = pipeline(**scene, **settings, latents=noise, callback_on_step_end=foresight)
+            return finish(pipeline(**scene, **settings).images)
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"out of GPU memory at {width}x{height}: choose a smaller size, --offload model or --quantization int8"
             ) from error
-        image: Image.Image = output.images[0]
-        return image
 
     def _settings(self, request: GenerateRequest) -> dict[str, Any]:
         """Return the pipeline's arguments that say how to paint."""
@@ -179,23 +195,14 @@ class Painter:
         }
 
 
-class _Foresight:
-    """Follows the latents of one picture, so that each step can foretell what it is going to be."""
+def _foretelling(finish: Finish, on_step: OnStep) -> Callback:
+    """Return a callback that tells each step, and how to see what the picture is going to be."""
 
-    def __init__(
-        self, painter: Painter, latents: torch.Tensor, sigmas: torch.Tensor, height: int, width: int, on_step: OnStep
-    ) -> None:
-        self.painter, self.latents, self.sigmas = painter, latents, sigmas
-        self.height, self.width, self.on_step = height, width, on_step
-
-    def __call__(self, pipeline: Any, step: int, timestep: Any, values: dict[str, torch.Tensor]) -> dict[str, Any]:
-        latents = values["latents"]
-        now, following = self.sigmas[step], self.sigmas[step + 1]
-        velocity = (latents - self.latents) / (following - now)
-        foretold = latents - following * velocity
-        self.latents = latents
-        self.on_step(step + 1, len(self.sigmas) - 1, partial(self.painter.preview, foretold, self.height, self.width))
+    def follow(pipeline: Any, step: int, timestep: Any, values: dict[str, torch.Tensor]) -> dict[str, Any]:
+        on_step(step + 1, pipeline.num_timesteps, partial(finish, values["pred_original_sample"]))
         return {}
+
+    return follow
 
 
 def _given(value: T | None, default: T) -> T:

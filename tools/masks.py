@@ -51,6 +51,12 @@ def foreground(masks: Sequence[Image.Image], rows: int, columns: int) -> torch.T
     return _resized(masks, rows, columns, Image.Resampling.BICUBIC).any(dim=0)
 
 
+def strengths(strength_map: Image.Image, rows: int, columns: int) -> torch.Tensor:
+    """Return how strongly each latent cell is repainted, float (rows, columns) in 0..1, from an image of 0..255."""
+    cells = strength_map.convert("L").resize((columns, rows), Image.Resampling.BOX)
+    return torch.from_numpy(np.array(cells)).float() / 255
+
+
 def _resized(masks: Sequence[Image.Image], rows: int, columns: int, resampling: Image.Resampling) -> torch.Tensor:
     cells = [np.asarray(as_rgb(mask).resize((columns, rows), resampling), dtype=np.int64).sum(axis=2) for mask in masks]
     return torch.from_numpy(np.stack(cells) * 2 > 3 * 255)

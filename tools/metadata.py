@@ -9,12 +9,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from eligen.tools.errors import UserError
+from eligen.tools.layout import Entity
 from eligen.tools.requestfiles import PNG_KEY
-from eligen.tools.requests import GenerateRequest
+from eligen.tools.requests import GenerateRequest, InpaintRequest
 
 
 def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> None:
-    """Write the picture as PNG with its request inside, the request as JSON beside it, and copies of its masks.
+    """Write the picture as PNG with its request inside, the request as JSON beside it, and copies of images it names.
 
     Rendering from either file paints the same picture again. Raises UserError when a file cannot be written.
     """
@@ -31,15 +32,22 @@ def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> N
 
 def _with_copies(request: GenerateRequest, path: Path) -> GenerateRequest:
     copies: dict[str, bytes] = {}
-    entities = []
-    for number, entity in enumerate(request.entities, start=1):
+
+    def copied(value: GenerateRequest | Entity, roles: tuple[str, ...], number: str = "") -> dict[str, str]:
         names = {}
-        for role, source in (("mask", entity.mask), ("reference", entity.reference)):
+        for role in roles:
+            source = getattr(value, role)
             if source is not None:
                 # "@" is in no id, so that no other picture of the folder can have this name.
-                names[role] = f"{path.stem}@{role}-{number}{Path(source).suffix}"
+                names[role] = f"{path.stem}@{role}{number}{Path(source).suffix}"
                 copies[names[role]] = Path(source).read_bytes()
-        entities.append(entity.model_copy(update=names))
+        return names
+
+    entities = tuple(
+        entity.model_copy(update=copied(entity, ("mask", "reference"), f"-{number}"))
+        for number, entity in enumerate(request.entities, start=1)
+    )
+    own = copied(request, ("image", "mask")) if isinstance(request, InpaintRequest) else {}
     for name, content in copies.items():
         path.with_name(name).write_bytes(content)
-    return request.model_copy(update={"entities": tuple(entities)})
+    return request.model_copy(update={"entities": entities, **own})

@@ -16,8 +16,10 @@ DType = Literal["float32", "bfloat16"]
 
 MINI_FOLDER = Path(__file__).parent / "weights" / "mini"
 MINI_SIDE = 128
+SAM_FILE = Path("sam", "model.safetensors")
 MODEL_DIR_VARIABLE = "ELIGEN_FLUX_DIR"
 LORA_FILE_VARIABLE = "ELIGEN_LORA_FILE"
+SAM_FILE_VARIABLE = "ELIGEN_SAM_FILE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +35,11 @@ class HubFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A base model, its EliGen LoRA and their defaults.
+    """A base model, its EliGen LoRA, the Sam that finds things in its pictures, and their defaults.
 
     `folder` is the base model's diffusers folder where it is local; None means `base`, downloaded on first use.
-    `lora_file` likewise stands before `lora`. `component_bytes` is what each model weighs on disk, known before
-    the download. `dtype` is what the models compute in.
+    `lora_file` likewise stands before `lora`, and `sam_file` before `sam`. `component_bytes` is what each model weighs
+    on disk, known before the download. `dtype` is what the models compute in.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Profile:
     lora_file: Path | None = None
     base: HubFiles | None = None
     lora: HubFiles | None = None
+    sam_file: Path | None = None
+    sam: HubFiles | None = None
     component_bytes: tuple[tuple[str, int], ...] = ()
     has_manifest: bool = False
     has_vocabulary: bool = False
@@ -68,6 +72,7 @@ MINI = Profile(
     licence="Apache-2.0 (weights trained by this project on scenes drawn with Noto Color Emoji, OFL-1.1)",
     folder=MINI_FOLDER,
     lora_file=MINI_FOLDER / "eligen_lora.safetensors",
+    sam_file=MINI_FOLDER / SAM_FILE,
     has_manifest=True,
     has_vocabulary=True,
     dtype="float32",
@@ -107,6 +112,12 @@ FLUX_DEV = Profile(
         patterns=("model_bf16.safetensors",),
         mirror="https://modelscope.cn/models/DiffSynth-Studio/Eligen/resolve/master/model_bf16.safetensors",
     ),
+    sam=HubFiles(
+        repository="ybelkada/segment-anything",
+        revision="main",
+        patterns=("checkpoints/sam_vit_h_4b8939.pth",),
+        mirror="https://dl.fbaipublicfiles.com/segment_anything/sam_vit_h_4b8939.pth",
+    ),
     component_bytes=(
         ("transformer", 23_802_000_000),
         ("text_encoder_2", 9_525_000_000),
@@ -136,8 +147,8 @@ def get_profile(
 ) -> Profile:
     """Return the profile of that name, its files taken from local ones where those are given.
 
-    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`. A `model_dir` that
-    holds an `eligen_lora.safetensors` brings its own LoRA.
+    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`, and ELIGEN_SAM_FILE
+    names its Sam. A `model_dir` that holds an `eligen_lora.safetensors` or a `sam/` folder brings its own.
 
     Raises UserError when the name is unknown or a path is missing.
     """
@@ -145,19 +156,29 @@ def get_profile(
         close = get_close_matches(name, PROFILES, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"unknown profile {name!r}: known are {', '.join(PROFILES)}{hint}")
-    profile = PROFILES[name]
+    profile, sam_file = PROFILES[name], None
     if profile is FLUX_DEV:
         model_dir = model_dir or _path(environ.get(MODEL_DIR_VARIABLE))
         lora_file = lora_file or _path(environ.get(LORA_FILE_VARIABLE))
+        sam_file = _path(environ.get(SAM_FILE_VARIABLE))
     if model_dir is not None:
         if not model_dir.is_dir():
             raise UserError(f"no model folder at {model_dir}")
-        beside = model_dir / "eligen_lora.safetensors"
-        profile = replace(profile, folder=model_dir, lora_file=beside if beside.is_file() else profile.lora_file)
+        lora, sam = model_dir / "eligen_lora.safetensors", model_dir / SAM_FILE
+        profile = replace(
+            profile,
+            folder=model_dir,
+            lora_file=lora if lora.is_file() else profile.lora_file,
+            sam_file=sam if sam.is_file() else profile.sam_file,
+        )
     if lora_file is not None:
         if not lora_file.is_file():
             raise UserError(f"no LoRA file at {lora_file}")
         profile = replace(profile, lora_file=lora_file)
+    if sam_file is not None:
+        if not sam_file.is_file():
+            raise UserError(f"no Sam file at {sam_file}")
+        profile = replace(profile, sam_file=sam_file)
     return profile
 
 
