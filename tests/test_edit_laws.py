@@ -43,7 +43,7 @@ def test_boxes_stay_on_the_canvas_and_ids_are_whole(data: st.DataObject):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_ids_never_change_owner(data: st.DataObject):
     layout = data.draw(layouts())
     owners: dict[str, str] = {}

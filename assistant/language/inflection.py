@@ -76,12 +76,12 @@ def singular(word: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Return the plural of a noun, by its last word."""
+    """Return the plural of a noun, by its last word; one that looks like a plural stays."""
     start, space, last = noun.rpartition(" ")
     for many, one in IRREGULAR.items():
         if last == one or (last.endswith(one) and one in ("man", "child") and last not in HUMANS):
             return start + space + last.removesuffix(one) + many
-    if last in INVARIANT:
+    if last in INVARIANT or (last.endswith("s") and next(singulars(last)) != last):
         return noun
     if last.endswith("y") and last[-2:-1] not in "aeiou":
         return noun[:-1] + "ies"
