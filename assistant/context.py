@@ -19,10 +19,12 @@ class Context(Value):
     """The state of a session before a message.
 
     `layouts` are the versions from the first to the current one along the current branch (empty before the first
-    picture); `question` is what was asked last and is still open; `picture` and `attachments` are image files.
+    picture); `taken` are the ids of all versions, branches too, which nothing new gets; `question` is what was asked
+    last and is still open; `picture` and `attachments` are image files.
     """
 
     layouts: tuple[Layout, ...] = ()
+    taken: frozenset[str] = frozenset()
     dialogue: tuple[Message, ...] = ()
     question: Question | None = None
     picture: str | None = None

@@ -44,8 +44,9 @@ def plan_dialogue(dialogue: Dialogue, planner: Planner) -> dict[str, Any]:
     history, said, turns, plan = History(), tuple[Message, ...](), [], Plan(reply="")
     for text in dialogue.turns:
         tools, error = list[Tool](), None
+        context = Context(layouts=history.layouts, taken=history.ids, dialogue=said, question=plan.question)
         try:
-            plan = planner.plan(text, Context(layouts=history.layouts, dialogue=said, question=plan.question))
+            plan = planner.plan(text, context)
             history, tools = _followed(history, plan)
         except EligenError as problem:
             plan, error = Plan(reply=""), str(problem)

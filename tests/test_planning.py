@@ -112,6 +112,19 @@ def test_undo_redo_and_branches():
     assert found[6]["error"] == "there is nothing to redo"
 
 
+def test_planners_know_the_ids_of_all_branches():
+    dialogue = Dialogue(id="x", turns=("a cat", "and a dog", "undo", "another dog"))
+    dog = edited(Add(prompt="a dog"))
+    planner = Scripted([START, dog, edited(Undo()), dog])
+    plan_dialogue(dialogue, planner)
+    assert [sorted(context.taken) for context in planner.seen] == [
+        [],
+        ["cat-1"],
+        ["cat-1", "dog-1"],
+        ["cat-1", "dog-1"],
+    ]
+
+
 def test_what_changes_nothing_is_no_version_to_undo():
     found = turns(START, edited(Add(prompt="a dog")), edited(Move(ids=("cat-1",), dx=0.0)), edited(Undo()))
     assert found[3]["entities"] == found[0]["entities"]

@@ -51,6 +51,7 @@ class PlannerAgent:
         current = history.current
         context = Context(
             layouts=history.layouts,
+            taken=history.ids,
             dialogue=tuple(message for turn in turns for message in turn.messages),
             question=question,
             picture=str(pictures.path(current.picture)) if current and current.picture else None,
