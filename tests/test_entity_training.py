@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -263,6 +264,14 @@ def trainable(model: torch.nn.Module) -> list[torch.nn.Parameter]:
 def test_a_lora_of_another_rank_is_refused(tiny_model_dir: Path) -> None:
     with pytest.raises(UserError, match="rank 4, not 32"):
         add_lora(load_base(tiny_model_dir, "float32"), tiny_model_dir / "eligen_lora.safetensors")
+
+
+def test_the_documented_commands_are_understood() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8").replace("\\\n", "")
+    commands = re.findall(r"-m training\.train_eligen_lora (.*)", text)
+    assert len(commands) == 3
+    for command in commands:
+        train_eligen_lora.options().parse_args(shlex.split(command))
 
 
 def test_a_batch_must_divide_among_processes(pictures: Path, tiny_model_dir: Path) -> None:
