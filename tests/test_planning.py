@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eligen.assistant.agents.rules import RulesPlanner
+from eligen.assistant.commands.planners import asked_for
 from eligen.assistant.context import Context
 from eligen.assistant.plan import (
     Add,
@@ -161,6 +162,14 @@ def test_an_error_is_that_turns_alone(answer: Plan | EligenError, told: str):
     assert found[1]["tools"] == []
     assert found[2]["error"] is None
     assert len(found[2]["entities"]) == 2
+
+
+def test_the_layout_that_a_first_message_asked_for():
+    assert asked_for(START) == CAT
+    with pytest.raises(UserError, match="which colour"):
+        asked_for(Plan(reply="hm", question=ASKED))
+    with pytest.raises(UserError, match="hello"):
+        asked_for(Plan(reply="hello"))
 
 
 def test_an_empty_first_turn_is_that_dialogues_error():
