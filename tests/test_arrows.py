@@ -18,9 +18,22 @@ ARROWS = {
     "ui": {"assistant", "ui"},
 }
 MODULES = sorted(path for room in ARROWS for path in (ROOT / room).rglob("*.py"))
-HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "langgraph", "langchain_core", "streamlit"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "peft",
+    "langgraph",
+    "langchain_core",
+    "streamlit",
+    "openai",
+    "llguidance",
+}
 LIGHT = [
+    "eligen.assistant.agents.model_planner",
     "eligen.assistant.agents.rules",
+    "eligen.assistant.chat_models",
     "eligen.assistant.cli",
     "eligen.assistant.composition",
     "eligen.assistant.context",
