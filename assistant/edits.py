@@ -8,7 +8,7 @@ from functools import singledispatch
 from eligen.assistant.boxes import centred, fitted, scaled, slid
 from eligen.assistant.caption import caption
 from eligen.assistant.drafts import Draft, stem
-from eligen.assistant.placing import boxes_to_add, boxes_to_copy, boxes_to_move
+from eligen.assistant.placing import boxes_for_all, boxes_to_add, boxes_to_copy, boxes_to_move
 from eligen.assistant.plan import (
     Add,
     Background,
@@ -123,7 +123,7 @@ def _replace(edit: Replace, draft: Draft) -> None:
 def _duplicate(edit: Duplicate, draft: Draft) -> None:
     (original,) = draft.get([edit.id])
     draft.check_room(edit.count)
-    boxes = boxes_to_copy(original, edit.count, edit.place, draft.entities, exact=True)
+    boxes = boxes_to_copy(original, edit.count, edit.place, draft.entities)
     draft.add(original.prompt, boxes, stem(original.id), reference=original.reference, place=edit.place)
 
 
@@ -143,8 +143,10 @@ def _count(edit: SetCount, draft: Draft) -> None:
     draft.remove(present[edit.n :])
     if missing > 0:
         draft.check_room(missing)
-        boxes = boxes_to_copy(first, missing, None, draft.entities, exact=False)
-        draft.add(first.prompt, boxes, stem(first.id), reference=first.reference)
+        boxes = boxes_for_all(present, edit.n, draft.but(present))
+        for entity, box in zip(present, boxes, strict=False):
+            draft.change(entity, box=box)
+        draft.add(first.prompt, boxes[len(present) :], stem(first.id), reference=first.reference)
 
 
 @_change.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from eligen.assistant.boxes import bounds, box_at, centred, slid
@@ -16,6 +17,7 @@ from eligen.tools.layout import Box, Entity
 
 NEW: Sizes = ((1.0, 0.0), (0.85, 0.05), (0.7, 0.15), (0.55, 0.3))
 MOVED: Sizes = ((1.0, 0.0), (0.9, 0.05), (0.81, 0.1), (0.6, 3.0), (0.45, 4.0))
+CROWDED: Sizes = tuple((factor, 0.2 * (1 - factor)) for factor in (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.33, 0.27, 0.22))
 COPIED: Sizes = ((1.0, 0.0), (0.85, 0.2))
 STANDING = ("ground", "any", "surface", "water")
 
@@ -32,17 +34,23 @@ def boxes_to_add(
     return spots(width, height, count, _boxes(entities), _wish(prompt, place, entities, sizes))
 
 
-def boxes_to_copy(
-    original: Entity, count: int, place: Place | None, entities: Sequence[Entity], *, exact: bool
-) -> list[Box]:
-    """Return boxes for copies: beside the original unless a place is given; of its size, or where `exact` is not asked
-    for, of one that there is room for."""
+def boxes_to_copy(original: Entity, count: int, place: Place | None, entities: Sequence[Entity]) -> list[Box]:
+    """Return boxes for copies of an entity, as large as it is if there is room: beside it unless a place is given."""
     if place is not None and place.box is not None:
         return [centred([original.box], box)[0] for box in _split(place.box, count)]
-    sizes = COPIED if exact else NEW
-    beside = Wish(home=original.box, sizes=sizes)
-    wish = beside if place is None else _wish(original.prompt, place, entities, sizes)
+    beside = Wish(home=original.box, sizes=COPIED)
+    wish = beside if place is None else _wish(original.prompt, place, entities, COPIED)
     return spots(original.box.width, original.box.height, count, _boxes(entities), wish)
+
+
+def boxes_for_all(present: Sequence[Entity], count: int, others: Sequence[Entity]) -> list[Box]:
+    """Return boxes for so many equal things, of which some are there: these stay if there is room for the rest."""
+    first, stay = present[0].box, _boxes(present)
+    wish = Wish(home=first, sizes=NEW)
+    more = spots(first.width, first.height, count - len(stay), [*_boxes(others), *stay], wish)
+    if not any(_covers(a, b) for a in more for b in (*_boxes(others), *stay, *more) if a is not b):
+        return [*stay, *more]
+    return spots(first.width, first.height, count, _boxes(others), replace(wish, sizes=CROWDED))
 
 
 def boxes_to_move(moved: Sequence[Entity], place: Place, others: Sequence[Entity]) -> list[Box]:
@@ -89,6 +97,11 @@ def _hosts(place: Place | None, entities: Sequence[Entity]) -> list[Entity]:
 
 def _boxes(entities: Sequence[Entity]) -> list[Box]:
     return [entity.box for entity in entities]
+
+
+def _covers(one: Box, other: Box) -> bool:
+    """Tell whether two boxes lie over each other by more than a little."""
+    return one.intersection(other) > 0.1 * min(one.area, other.area)
 
 
 def _carried(box: Box, old: Box, new: Box) -> Box:

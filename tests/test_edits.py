@@ -1,5 +1,7 @@
 """Edits: what they change, and that they change nothing else."""
 
+from itertools import combinations
+
 import pytest
 from layouts import ALL, MEADOW, after, at, box, entity, ids, to
 
@@ -159,6 +161,16 @@ def test_swap_exchanges_centres():
 )
 def test_count(n: int, left: list[str]):
     assert ids(after(SetCount(ids=("cat-1", "dog-1"), n=n))) == left
+
+
+def test_what_is_counted_makes_room_for_more_of_it_and_others_stay():
+    alone = Layout(prompt="a cat", entities=(entity("cat-1", 0.14, 0.2, 0.86, 0.8), entity("bee-1", 0, 0, 0.1, 0.1)))
+    new = after(SetCount(ids=("cat-1",), n=4), layout=alone)
+    cats = [found.box for found in new.entities if found.id.startswith("cat")]
+    assert len(cats) == 4
+    assert all(a.intersection(b) < 0.05 * a.area for a, b in combinations(cats, 2))
+    assert all(cat.width > 0.25 for cat in cats)
+    assert at(new, "bee-1") == at(alone, "bee-1")
 
 
 def test_background_style_and_transfer():
