@@ -18,12 +18,16 @@ START = 0
 
 
 class Version(Value):
-    """A layout and its picture (by content hash), and how they came from the `parent` version."""
+    """A layout and its picture (by content hash), and how they came from the `parent` version.
+
+    `mask` is where the picture was repainted (255 = on), None where it was painted as a whole or not at all.
+    """
 
     id: Annotated[int, Field(ge=1)]
     parent: Annotated[int, Field(ge=0)] = START
     layout: Layout
     picture: Picture | None = None
+    mask: Picture | None = None
     edits: Edits = ()
     requests: Requests = ()
     seed: int = 0

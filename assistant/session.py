@@ -176,9 +176,15 @@ class Session:
         """Finish the turn that was cut off and return it, None when there is none."""
         if self.unfinished is None:
             return None
-        *_, turn = self._run(None)
+        *_, turn = self.stream_rest()
         assert isinstance(turn, Turn)
         return turn
+
+    def stream_rest(self) -> Iterator[Progress | Turn]:
+        """Finish the turn that was cut off, yielding as `stream` does; UserError when there is none."""
+        if self.unfinished is None:
+            raise UserError("no turn was cut off")
+        yield from self._run(None)
 
     def undo(self, steps: int = 1) -> Version | None:
         """Go back so many versions; return the one that is current then. ToolError when there is nothing to undo."""

@@ -22,6 +22,7 @@ class Candidate(Value):
     """A picture that a turn may end with, the requests that made it of the version before, and the critic's verdict."""
 
     picture: Picture
+    mask: Picture | None = None
     requests: Requests
     notices: tuple[str, ...] = ()
     verdict: Verdict | None = None

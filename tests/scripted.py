@@ -66,6 +66,7 @@ class Sketch:
     image: Image.Image
     request: GenerateRequest
     notices: tuple[str, ...] = ()
+    mask: Image.Image | None = None
 
 
 class Sketcher:
@@ -81,19 +82,23 @@ class Sketcher:
             raise ToolError(f"there is no way to paint {self.refuses}")
         noise = random.Random(f"{request.seed} {request.prompt}").randbytes(3 * request.width * request.height)
         fresh = Image.frombytes("RGB", (request.width, request.height), noise)
-        image = fresh
+        image, mask = fresh, None
         if isinstance(request, InpaintRequest):
+            mask = Image.new("L", fresh.size)
             with Image.open(Path(request.image)) as before:
                 image = before.convert("RGB")
             for box in request.region:
                 area = box.pixels(request.width, request.height)
                 image.paste(fresh.crop(area), area)
+                mask.paste(255, area)
         for step in (1, 2):
             if self.hook:
                 self.hook(request)
             if on_step:
                 on_step(step, 2, lambda: image)
-        return Sketch(image, request.model_copy(update={"versions": {"sketcher": "1"}}), ("painted by a sketcher",))
+        return Sketch(
+            image, request.model_copy(update={"versions": {"sketcher": "1"}}), ("painted by a sketcher",), mask
+        )
 
 
 class Eye:

@@ -16,6 +16,7 @@ from eligen.assistant.session import Session
 from eligen.assistant.state import Progress
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import ToolError, UserError
+from eligen.tools.profiles import MINI
 
 Open = Callable[..., Session]
 
@@ -88,6 +89,9 @@ def test_an_edit_repaints_only_what_it_names(open_session: Open):
     assert box is not None
     assert box[2] <= 36
     assert session.history.current.requests[0].image == session.history.versions[0].picture
+    mask = pixels(session._store.pictures.path(session.history.current.mask)).convert("L")
+    assert mask.getbbox()[2] <= 36
+    assert session.history.versions[0].mask is None
 
 
 def test_undo_redo_and_branches_by_words_and_by_methods(open_session: Open):
@@ -243,7 +247,8 @@ def test_a_turn_that_was_cut_off_is_resumed_or_given_up(open_session: Open, know
         assert again.send("make the dog pink").number == 2
     assert again.unfinished is None
     assert again.resume() is None
-    assert files(again) == {version.picture for version in again.history.versions}
+    versions = again.history.versions
+    assert files(again) == {name for version in versions for name in (version.picture, version.mask)} - {None}
 
 
 def test_attached_pictures_are_kept_and_shown_to_the_planner(open_session: Open, tmp_path: Path):
@@ -291,7 +296,7 @@ def test_sessions_get_names_and_seeds_of_their_own():
         with Session.open(planner=Planner(), painter=Sketcher()) as session:
             names.add(session.name)
             seeds.add(session.settings.seed)
-            assert (session.settings.width, session.settings.height) == (128, 128) or session.settings.profile == "mini"
+            assert (session.settings.width, session.settings.profile) == (MINI.width, "mini")
     assert len(names) == len(seeds) == 3
 
 

@@ -36,11 +36,15 @@ _painting = threading.Lock()  # pipelines are shared: an adapter switched for on
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """An RGB picture, its request with every default filled in, and what the user should know, a line each."""
+    """An RGB picture, its request with every default filled in, and what the user should know, a line each.
+
+    `mask` (255 = on) is where an InpaintRequest's picture was repainted: outside it is bit for bit as it was.
+    """
 
     image: Image.Image
     request: GenerateRequest
     notices: tuple[str, ...]
+    mask: Image.Image | None = None
 
 
 class Painter:
@@ -85,15 +89,16 @@ class Painter:
         weights = [lora.weight for lora in request.loras]
         scene, notices = self._scene(resolved)
         notices += _changes(request.versions, resolved.versions)
+        mask = None
         finish: Finish = partial(self.preview, height=request.height, width=request.width)
         if isinstance(resolved, InpaintRequest):
             repaint, lines = inpainting.prepare(resolved, self.segmenter)
             notices += lines
             scene |= inpainting.arguments(repaint, resolved.strength)
-            finish = partial(self._composed, repaint)
+            finish, mask = partial(self._composed, repaint), inpainting.as_mask(repaint.mask)
         with _painting, quiet(), active_loras(self.model.pipeline, files, weights, eligen=request.control == "eligen"):
             image = self._run(resolved, scene, finish, on_step)
-        return Painted(image, resolved, tuple(dict.fromkeys(notices)))
+        return Painted(image, resolved, tuple(dict.fromkeys(notices)), mask)
 
     def resolve(self, request: GenerateRequest) -> GenerateRequest:
         """Return the request with the profile's defaults where it says None, and the version of everything used.
@@ -145,9 +150,11 @@ class Painter:
         ]
         scene: dict[str, Any] = {"prompt": wording.prompt, "negative_prompt": request.negative_prompt}
         if request.control != "none":
-            shapes, lines = entity_masks(request.entities, request.width, request.height)
+            there = inpainting.there(request) if isinstance(request, InpaintRequest) else ()
+            asked = [index for index, entity in enumerate(request.entities) if entity.box not in there]
+            shapes, lines = entity_masks([request.entities[index] for index in asked], request.width, request.height)
             notices += lines
-            scene |= {"entity_prompts": wording.entity_prompts, "entity_masks": shapes}
+            scene |= {"entity_prompts": [wording.entity_prompts[index] for index in asked], "entity_masks": shapes}
         return scene, notices
 
     def _wording(self, request: GenerateRequest) -> Wording:

@@ -54,8 +54,22 @@ class CriticAgent:
 
     def _verdict(self, candidate: Candidate) -> Verdict:
         painted = {entity.id: entity for request in candidate.requests for entity in request.entities}
-        findings = self.eye.look(self.pictures.open(candidate.picture), list(painted.values()))
-        return Verdict(findings=findings)
+        image = self.pictures.open(candidate.picture)
+        return Verdict(
+            findings=self.eye.look(image, list(painted.values())), unchanged=self._left_alone(candidate, image)
+        )
+
+    def _left_alone(self, candidate: Candidate, image: Image.Image) -> bool:
+        """Return whether everything outside a candidate's mask is bit for bit what it was before the turn."""
+        import numpy as np
+
+        from eligen.tools.measures import difference_outside
+
+        first = candidate.requests[0]
+        if candidate.mask is None or not isinstance(first, InpaintRequest):
+            return True
+        mask = np.asarray(self.pictures.open(candidate.mask)) > 0
+        return difference_outside(self.pictures.open(first.image), image, mask) == 0
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langgraph.config import get_stream_writer
+from PIL import ImageChops
 
 from eligen.assistant.pictures import Pictures
 from eligen.assistant.routing import Step
@@ -61,21 +62,32 @@ class PainterAgent:
         return as_json(candidates=(*state.candidates, candidate), steps=())
 
     def _painted(self, steps: tuple[Step, ...], earlier: tuple[Candidate, ...]) -> Candidate:
-        done: list[InpaintRequest | GenerateRequest] = []
-        notices: list[str] = []
-        picture = ""
+        made = None
         for step in steps:
             request = step.request
             if isinstance(request, InpaintRequest):
-                if picture:
-                    request = request.model_copy(update={"image": picture})
+                if made is None:
+                    made = next((one for one in earlier if one.picture == request.image), None)
                 else:
-                    done += next((list(made.requests) for made in earlier if made.picture == request.image), [])
+                    request = request.model_copy(update={"image": made.picture})
             painted = self.painter.paint(self.pictures.with_paths(request), on_step=followed(step.tool))
-            picture = self.pictures.put(painted.image)
-            done.append(self.pictures.with_hashes(painted.request))
-            notices += painted.notices
-        return Candidate(picture=picture, requests=tuple(done), notices=tuple(dict.fromkeys(notices)))
+            made = self._kept(painted, made)
+        assert made is not None, "a turn that paints has steps"
+        return made
+
+    def _kept(self, painted: Painted, before: Candidate | None) -> Candidate:
+        """Return what was painted as a candidate that goes on from another one, where there is one."""
+        request, mask = self.pictures.with_hashes(painted.request), None
+        if painted.mask is not None and before is None:
+            mask = self.pictures.put(painted.mask)
+        elif painted.mask is not None and before is not None and before.mask is not None:
+            mask = self.pictures.put(ImageChops.lighter(painted.mask, self.pictures.open(before.mask)))
+        return Candidate(
+            picture=self.pictures.put(painted.image),
+            mask=mask,
+            requests=(*(before.requests if before else ()), request),
+            notices=tuple(dict.fromkeys((*(before.notices if before else ()), *painted.notices))),
+        )
 
 
 def followed(tool: str) -> OnStep:

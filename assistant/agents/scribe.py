@@ -64,6 +64,7 @@ def version(layout: Layout, plan: Plan, history: History, kept: Candidate | None
         parent=history.head,
         layout=layout,
         picture=kept.picture if kept else before.picture if before else None,
+        mask=kept.mask if kept else None,
         edits=plan.edits,
         requests=kept.requests if kept else (),
         seed=kept.requests[-1].seed if kept else 0,

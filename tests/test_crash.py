@@ -1,0 +1,66 @@
+"""A process that holds a session is killed at random moments: nothing that was finished is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from pathlib import Path
+
+import pytest
+from crash_child import TALK, converse
+from scripted import Planner, Sketcher
+
+from eligen.assistant.session import Session
+from eligen.assistant.turns import Turn
+
+KILLS = 10
+LONGEST = 0.8  # seconds before a kill: opening and some turns
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["crash_child"])
+
+
+def logged(log: Path) -> list[Turn]:
+    """Return the turns that were reported as finished, but for a line cut short."""
+    return [Turn.model_validate_json(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def wanted(session: Session) -> set[str]:
+    """Return the files that the session's versions need."""
+    versions = session.history.versions
+    found = {name for v in versions for name in (v.picture, v.mask, *(getattr(r, "image", None) for r in v.requests))}
+    return found - {None}
+
+
+@pytest.mark.parametrize("seed", [random.randrange(10**6)])
+def test_kill_nine_at_random_moments_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
+    chance = random.Random(seed)  # the seed is in the test's name
+    log, home = tmp_path / "log", tmp_path / "home"
+    monkeypatch.setenv("ELIGEN_HOME", str(home))
+    log.touch()
+    for _ in range(KILLS):
+        child = PROCESSES.Process(target=converse, args=(home, log, chance.choice((0, 0.02))))
+        log.with_suffix(".begun").unlink(missing_ok=True)
+        child.start()
+        while child.is_alive() and not log.with_suffix(".begun").exists():
+            child.join(0.01)
+        child.join(chance.uniform(0, LONGEST))
+        child.kill()
+        child.join()
+        with Session.open("s", planner=Planner(), painter=Sketcher(), size=(64, 64)) as session:
+            finished = logged(log)
+            assert list(session.turns[: len(finished)]) == finished
+            assert len(session.turns) - len(finished) in (0, 1)  # killed between its end and its report
+            log.write_text("".join(f"{turn.model_dump_json()}\n" for turn in session.turns))
+            files = {path.stem for path in (home / "sessions" / "s" / "pictures").iterdir()}
+            assert wanted(session) <= files
+            if session.unfinished is None:
+                assert files == wanted(session)
+    converse(home, log)
+    converse(tmp_path / "straight", tmp_path / "other")
+    with Session.open("s", planner=Planner(), painter=Sketcher()) as session:
+        assert [turn.user for turn in session.turns] == list(TALK)
+        assert logged(log) == list(session.turns) == logged(tmp_path / "other")
+        killed = session.history
+    monkeypatch.setenv("ELIGEN_HOME", str(tmp_path / "straight"))
+    with Session.open("s", planner=Planner(), painter=Sketcher()) as session:
+        assert session.history == killed
