@@ -7,6 +7,7 @@ import re
 from eligen.assistant.chat_models.base import ChatModel
 from eligen.tools.errors import UserError
 
+KINDS = ("qwen", "openai")
 SPELLINGS = "qwen:FOLDER, qwen:OWNER/NAME[@REVISION], openai:MODEL[@URL]"
 
 

@@ -79,7 +79,7 @@ class OpenAIChat:
         """Return the model's answer, as ChatModel says."""
         import openai
 
-        key = _key(self.base_url)
+        key = key_for(self.base_url)
         first_refusal = ""
         with openai.OpenAI(
             api_key=key or "none", base_url=self.base_url, timeout=self.timeout, max_retries=self.max_retries
@@ -137,15 +137,19 @@ class OpenAIChat:
 
 def _address(url: str) -> str:
     """Return a base URL; UserError when it is none, or carries a password or a query, which records would show."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
         raise UserError(f"not the address of a server: {printable(url)[:80]!r}; write http://HOST:PORT/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UserError(f"the address of {parts.hostname} must hold no password and no query: keys go into {KEY}")
     return url.rstrip("/")
 
 
-def _key(base_url: str) -> str:
+def key_for(base_url: str) -> str:
     """Return the key for a server, "" for none; UserError when it is missing or cannot be one."""
     key = os.environ.get(KEY, "").strip()
     if not key.isascii() or not key.isprintable():
@@ -175,11 +179,11 @@ def _complete(client: OpenAI, request: dict[str, Any], on_token: OnToken | None)
     """Return the text of a chat completion, streamed when someone listens; ModelOutputError when it is no whole one."""
     if on_token is not None:
         return _streamed(client, request, on_token)
-    completion = client.chat.completions.create(**request)
     try:
+        completion = client.chat.completions.create(**request)
         choice = completion.choices[0]
         text, refusal, reason = choice.message.content, choice.message.refusal, choice.finish_reason
-    except (AttributeError, IndexError, TypeError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         raise ModelOutputError("the server's answer is no chat completion") from None
     return _whole(text, refusal, reason)
 

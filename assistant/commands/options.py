@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from eligen.assistant.chat_models import SPELLINGS
 from eligen.tools.errors import UserError
 from eligen.tools.profiles import PROFILES
 from eligen.tools.requests import Side
@@ -17,7 +18,7 @@ from eligen.tools.userinput import printable
 
 PROFILE_HELP = f"Which models paint: {' or '.join(PROFILES)}."
 
-PlannerOption = Annotated[str, typer.Option("--planner", help="Who plans the layout: rules.")]
+PlannerOption = Annotated[str, typer.Option("--planner", help=f"Who plans: rules, or a language model: {SPELLINGS}.")]
 ModelDir = Annotated[Path | None, typer.Option("--model-dir", help="A local diffusers folder of the base model.")]
 LoraFile = Annotated[Path | None, typer.Option("--lora-file", help="A local EliGen LoRA file.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ... [default: a GPU where one fits]")]
