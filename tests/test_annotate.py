@@ -4,14 +4,13 @@ import base64
 import io
 import json
 import random
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from chat_server import ChatServer, chat_server, error, said
 from PIL import Image
 
 from eligen.tools.errors import ModelOutputError, UserError
@@ -23,58 +22,15 @@ from training.scenes import World, tight_box
 MODEL = "scripted-vl"
 
 
-class Server(ThreadingHTTPServer):
-    """Answers chat completions with the next of some texts; a number is an HTTP error instead."""
-
-    def __init__(self, answers: list[str | int]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers, self.requests = answers, list[dict[str, Any]]()
-
-    @property
-    def name(self) -> str:
-        """The server's model as the command line spells it."""
-        return f"openai:{MODEL}@http://127.0.0.1:{self.server_port}/v1"
-
-    def handle_error(self, *_: object) -> None:
-        """Stay quiet about clients that went away."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        assert self.path == "/v1/chat/completions"
-        self.server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        answer = self.server.answers.pop(0)
-        message = {"role": "assistant", "content": answer}
-        choice = {"index": 0, "finish_reason": "length" if answer == "CUT" else "stop", "message": message}
-        body: dict[str, Any] = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": MODEL,
-            "choices": [choice],
-        }
-        if isinstance(answer, int):
-            body = {"error": {"message": "pictures of cats are not allowed"}}
-        content = json.dumps(body).encode()
-        self.send_response(answer if isinstance(answer, int) else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server([])
-    threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+def server() -> Iterator[ChatServer]:
+    with chat_server() as made:
+        yield made
+
+
+def spelled(server: ChatServer) -> str:
+    """Return the server's model as the command line spells it."""
+    return f"openai:{MODEL}@{server.url}"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +69,7 @@ def data_url_size(request: dict[str, Any]) -> tuple[int, int]:
 
 
 def test_ten_pictures_become_a_dataset(
-    server: Server, scenes: tuple[Path, list[list[tuple[str, Box]]]], capsys: pytest.CaptureFixture[str]
+    server: ChatServer, scenes: tuple[Path, list[list[tuple[str, Box]]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, truth = scenes
     outside = json.dumps({"entities": [{"label": "cat", "bbox_2d": [900, 0, 1100, 50]}]})
@@ -123,16 +79,18 @@ def test_ten_pictures_become_a_dataset(
         {"label": " ", "bbox_2d": [0, 0, 9, 9]},
         {"label": "a", "bbox_2d": [5, 5, 5, 9]},
     ]
+    spoiled = {
+        1: [said("a house"), said("I see a house.")],
+        2: [said("a dog"), said(outside)],
+        3: [said("a very long", reason="length")],
+        4: [said("two things"), said(json.dumps(mixed))],
+        5: [error(400, "no pictures of cats")],
+        6: [said("a boat"), said(f"```json\n{told(truth[6])}\n```")],
+        7: [said("a kite"), said('{"boxes": []}')],
+    }
     for number, entities in enumerate(truth):
-        spoiled = {
-            1: ["a house", "I see a house."],
-            2: ["a dog", outside],
-            3: ["CUT"],
-            4: ["two things", json.dumps(mixed)],
-        }
-        spoiled |= {5: [400], 6: ["a boat", f"```json\n{told(entities)}\n```"], 7: ["a kite", '{"boxes": []}']}
-        server.answers += spoiled.get(number, [f"a picture of {len(entities)} things", told(entities)])
-    annotate.main([str(folder), server.name, "--most", "8"])
+        server.answers += spoiled.get(number, [said(f"a picture of {len(entities)} things"), said(told(entities))])
+    annotate.main([str(folder), spelled(server), "--most", "8"])
     assert server.answers == []
     rows = {row.image: row for row in read_rows(folder / "metadata.json")}
     assert sorted(rows) == [f"{number}.png" for number in (0, 4, 6, 8, 9)]
@@ -144,9 +102,9 @@ def test_ten_pictures_become_a_dataset(
         masks = row.masks(folder, 0, 0)
         assert [mask.getbbox() for mask in masks] == [box.pixels(128, 128) for box in row.eligen_entity_boxes]
     assert rows["0.png"].prompt == f"a picture of {len(truth[0])} things"
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     kept = sum(len(row.eligen_entity_prompts) for row in rows.values())
-    assert said.splitlines()[0] == f"annotated 5 of 10 pictures with {kept} entities"
+    assert printed.splitlines()[0] == f"annotated 5 of 10 pictures with {kept} entities"
     for reason in (
         "2 x entity: the box is empty or leaves the picture",
         "1 x entity: label or box is missing",
@@ -155,22 +113,22 @@ def test_ten_pictures_become_a_dataset(
         "1 x picture: no entity left",
         "1 x picture: the answer is empty or cut off",
         "1 x picture: the answer holds no list of entities",
-        "1 x picture: refused by the server: ",
+        "1 x picture: refused by the server: Error code: 400",
     ):
-        assert f"dropped {reason}" in said
-    requests = len(server.requests)
-    annotate.main([str(folder), server.name])
-    assert len(server.requests) == requests
-    assert capsys.readouterr().out == said
+        assert f"dropped {reason}" in printed
+    requests = len(server.bodies)
+    annotate.main([str(folder), spelled(server)])
+    assert len(server.bodies) == requests
+    assert capsys.readouterr().out == printed
 
 
-def test_a_server_is_asked_with_picture_question_and_schema(server: Server, tmp_path: Path) -> None:
+def test_a_server_is_asked_with_picture_question_and_schema(server: ChatServer, tmp_path: Path) -> None:
     Image.new("RGBA", (70, 140), "red").save(tmp_path / "a.png")
-    server.answers += ["a red wall", told([("wall", Box.model_validate([0.5, 0.0, 1.0, 0.25]))], (56, 140))]
-    found = annotate.annotate(tmp_path / "a.png", vision_models.vision_model(server.name), most=3, unit="pixels")
+    server.answers += [said("a red wall"), said(told([("wall", Box.model_validate([0.5, 0.0, 1.0, 0.25]))], (56, 140)))]
+    found = annotate.annotate(tmp_path / "a.png", vision_models.vision_model(spelled(server)), most=3, unit="pixels")
     assert found.entities == [("wall", Box.model_validate([0.5, 0.0, 1.0, 0.25]))]
-    caption, entities = server.requests
-    assert [data_url_size(request) for request in server.requests] == [(56, 140)] * 2
+    caption, entities = server.bodies
+    assert [data_url_size(request) for request in server.bodies] == [(56, 140)] * 2
     assert {caption["model"], entities["model"]} == {MODEL}
     assert "response_format" not in caption
     question = entities["messages"][0]["content"][1]["text"]
@@ -179,15 +137,17 @@ def test_a_server_is_asked_with_picture_question_and_schema(server: Server, tmp_
     assert entities["response_format"]["json_schema"]["schema"] == annotate.Answer.model_json_schema()
 
 
-def test_only_so_many_entities_are_taken(server: Server, tmp_path: Path) -> None:
+def test_only_so_many_entities_are_taken(server: ChatServer, tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
-    server.answers += ["dots", told([("dot", Box.model_validate([0.1, 0.1, 0.2, 0.2]))] * 5)]
-    found = annotate.annotate(tmp_path / "a.png", vision_models.vision_model(server.name), most=3, unit="thousandths")
+    server.answers += [said("dots"), said(told([("dot", Box.model_validate([0.1, 0.1, 0.2, 0.2]))] * 5))]
+    found = annotate.annotate(
+        tmp_path / "a.png", vision_models.vision_model(spelled(server)), most=3, unit="thousandths"
+    )
     assert len(found.entities) == 3
     assert found.dropped == ["entity: one too many"] * 2
 
 
-def test_a_stopped_run_goes_on_and_several_questions_go_out_at_once(server: Server, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_and_several_questions_go_out_at_once(server: ChatServer, tmp_path: Path) -> None:
     for number in range(4):
         Image.new("RGB", (32, 32), (60 * number, 0, 0)).save(tmp_path / f"{number}.jpg")
     (tmp_path / "broken.png").write_bytes(b"no picture")
@@ -196,22 +156,22 @@ def test_a_stopped_run_goes_on_and_several_questions_go_out_at_once(server: Serv
     )
     (tmp_path / "answers.jsonl").write_text(known.model_dump_json() + "\n")
     both = told([("red", Box.model_validate([0.0, 0.0, 1.0, 1.0]))])
-    server.answers += [both] * 6  # a caption may be any text, so answers need no order
-    ask = vision_models.vision_model(server.name)
+    server.answers += [said(both)] * 6  # a caption may be any text, so answers need no order
+    ask = vision_models.vision_model(spelled(server))
     found = annotate.annotate_all(tmp_path, ask, most=3, unit="thousandths", parallel=3)
     assert [(one.image, len(one.entities)) for one in found] == [
         *((f"{number}.jpg", 1) for number in range(4)),
         ("broken.png", 0),
     ]
     assert found[-1].dropped == ["picture: the file cannot be used"]
-    assert len(server.requests) == 6
+    assert len(server.bodies) == 6
 
 
-def test_a_server_that_cannot_be_reached_ends_the_run(tmp_path: Path, server: Server) -> None:
+def test_a_server_that_cannot_be_reached_ends_the_run(tmp_path: Path, server: ChatServer) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-    server.answers += [401]
-    with pytest.raises(SystemExit, match="not allowed"):
-        annotate.main([str(tmp_path), server.name])
+    server.answers += [error(401, "no entry")]
+    with pytest.raises(SystemExit, match="no entry"):
+        annotate.main([str(tmp_path), spelled(server)])
     assert not (tmp_path / "metadata.json").exists()
 
 

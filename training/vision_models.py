@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -65,13 +66,14 @@ class Endpoint:
 
 
 class LocalQwen:
-    """A Qwen-VL from a local folder; the answer's form is asked for, not forced."""
+    """A Qwen-VL from a local folder, asked one question at a time; the answer's form is asked for, not forced."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, max_new_tokens: int = MOST_TOKENS) -> None:
+        self.folder, self.max_new_tokens, self._lock = folder, max_new_tokens, threading.Lock()
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any]:
+    def parts(self) -> tuple[Any, Any]:
+        """The model, on the GPU where there is one, and its processor."""
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -80,12 +82,14 @@ class LocalQwen:
         return model.to(device).eval(), AutoProcessor.from_pretrained(self.folder, local_files_only=True)
 
     def __call__(self, image: Image.Image, question: str, schema: dict[str, Any] | None) -> str:
-        model, processor = self._parts
         content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
-        text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        inputs = processor(text=[text], images=[image], return_tensors="pt").to(model.device)
-        written = model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)[0, inputs.input_ids.shape[1] :]
-        if len(written) == MOST_TOKENS:
+        with self._lock:
+            model, processor = self.parts
+            text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+            inputs = processor(text=[text], images=[image], return_tensors="pt").to(model.device)
+            output = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False)
+        written = output[0, inputs.input_ids.shape[1] :]
+        if len(written) == self.max_new_tokens:
             raise ModelOutputError("the answer is empty or cut off")
         return str(processor.tokenizer.decode(written, skip_special_tokens=True))
 
