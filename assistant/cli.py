@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from eligen.assistant.commands.chat import chat
 from eligen.assistant.commands.design import design
 from eligen.assistant.commands.models import models
 from eligen.assistant.commands.plan import plan
 from eligen.assistant.commands.render import render
+from eligen.assistant.commands.sessions import sessions
 from eligen.tools.errors import EligenError
 from eligen.tools.userinput import printable
 
@@ -25,7 +27,9 @@ app = typer.Typer(
 app.command()(design)
 app.command()(render)
 app.command()(plan)
+app.command()(chat)
 app.add_typer(models)
+app.add_typer(sessions)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -147,8 +147,11 @@ class Session:
 
     def picture_of(self, version: int) -> Path | None:
         """Return the file of a version's picture, None where it has none."""
-        picture = self.history.versions[version - 1].picture if version else None
-        return self._store.pictures.path(picture) if picture else None
+        return self._file(self.history.versions[version - 1].picture if version else None)
+
+    def mask_of(self, version: int) -> Path | None:
+        """Return the file of where a version was repainted, None where it was painted as a whole or not at all."""
+        return self._file(self.history.versions[version - 1].mask if version else None)
 
     def send(self, text: str, attachments: Sequence[Path] = ()) -> Turn:
         """Answer a message, with image files if need be, and return the turn; UserError when it cannot be used."""
@@ -201,6 +204,9 @@ class Session:
     def export(self, path: Path) -> None:
         """Write the session into a .zip; UserError when it cannot be written."""
         export_session(self._store, path)
+
+    def _file(self, picture: str | None) -> Path | None:
+        return self._store.pictures.path(picture) if picture else None
 
     def _moved(self, history: History) -> Version | None:
         self._store.record(history)
