@@ -26,6 +26,7 @@ from training.scenes import Scene, World, tight_box
 
 SEED = 424_242
 CONTROLS: tuple[Control, ...] = ("none", "untrained", "eligen")
+MEASURES = ("entities of 1-3", "entities of 4-6", "colour", "background")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +86,9 @@ def _request(
 def judge(eye: Eye, case: Case, image: Image.Image, tallies: dict[str, Tally]) -> None:
     """Add to the tallies what a picture shows of its case."""
     nouns, looks = eye.name(image, [entity.box for entity in case.request.entities])
+    group = "entities of 1-3" if len(nouns) < 4 else "entities of 4-6"
     for thing, noun, look in zip(case.scene.things, nouns, looks, strict=True):
-        tallies["entity"].right.append(noun == thing.noun)
+        tallies[group].right.append(noun == thing.noun)
         if thing.colour:
             tallies["colour"].right.append(look == thing.colour)
     tallies["background"].right.append(eye.place(image) == case.scene.background)
@@ -105,9 +107,9 @@ def main() -> None:
     eye = trained(world, nouns)
     cases = make_cases(world, nouns, options.count, painter.profile.width)
     print(f"{len(cases)} layouts, {sum(len(c.scene.things) for c in cases)} entities of {nouns} nouns")
-    print(f"{'control':<10} {'entity':>24} {'colour':>24} {'background':>24}  seconds a picture")
+    print(f"{'control':<10}", *(f"{name:>24}" for name in MEASURES), " seconds a picture")
     for control in ("drawn", *CONTROLS):
-        tallies = {name: Tally() for name in ("entity", "colour", "background")}
+        tallies = {name: Tally() for name in MEASURES}
         begin = perf_counter()
         for case in cases:
             settings = {"control": control, "steps": options.steps, "true_cfg": options.cfg}
