@@ -48,6 +48,7 @@ def studio() -> CompiledStateGraph[State]:
 
 @cache
 def _studio() -> CompiledStateGraph[State]:
+    from eligen.assistant.agents.eyes import get_eye
     from eligen.assistant.agents.rules import RulesPlanner
     from eligen.tools.profiles import get_profile
 
@@ -55,7 +56,7 @@ def _studio() -> CompiledStateGraph[State]:
     graph = build_graph(
         planner=RulesPlanner(),
         painter=LazyPainter(profile=profile),
-        eye=None,
+        eye=get_eye(profile),
         store=Store(session_folder("studio")),
         settings=Settings(width=profile.width, height=profile.height, seed=0),
     )

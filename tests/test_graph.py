@@ -18,7 +18,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from scripted import SCENE, WHICH, Eye, Planner, Sketcher
 
-from eligen.assistant.agents.critic import RETRIES, best, retry
+from eligen.assistant.agents.critic import RETRIES, best, repainted, retry
 from eligen.assistant.agents.painter import Paints
 from eligen.assistant.checkpoints import checkpointer
 from eligen.assistant.graph import build_graph
@@ -27,7 +27,7 @@ from eligen.assistant.session import Session
 from eligen.assistant.state import Candidate, State, as_json
 from eligen.assistant.store import Store, session_folder
 from eligen.assistant.turns import Finding, Verdict
-from eligen.tools.errors import UserError
+from eligen.tools.errors import ModelOutputError, UserError
 from eligen.tools.layout import Box
 from eligen.tools.requests import GenerateRequest, InpaintRequest
 
@@ -48,7 +48,7 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-def built(store: Store, *, eye: Eye | None = None, painter: Paints | None = None) -> Any:
+def built(store: Store, *, eye: Any = None, painter: Paints | None = None) -> Any:
     graph = build_graph(
         planner=Planner(), painter=painter or Sketcher(), eye=eye, store=store, settings=SETTINGS, approve=False
     )
@@ -177,6 +177,32 @@ def test_a_hopeless_layout_ends_after_two_retries(store: Store):
     painter = Sketcher()
     built(store, painter=painter, eye=Eye(*[{"cat-1"}] * 9)).invoke({"text": "a red cat and a blue dog"}, THREAD)
     assert len(painter.requests) == store.turns[0].tries == 1 + RETRIES
+
+
+def test_the_critic_judges_what_was_painted_anew():
+    cat, dog = SCENE.entities
+    fields = dict(generated())
+    assert repainted(generated()) == [cat, dog]
+    assert repainted(InpaintRequest(**fields, image="b" * 64, mask="c" * 64)) == [cat, dog]
+    assert repainted(
+        InpaintRequest(**fields, image="b" * 64, region=(cat.box, Box(x0=0.5, y0=0.2, x1=0.6, y1=1.0)))
+    ) == [cat]
+    assert repainted(InpaintRequest(**fields, image="b" * 64, keep=(cat.box,))) == [dog]
+
+
+class Blind:
+    """An eye that cannot tell."""
+
+    def look(self, image: Any, entities: Any) -> Any:
+        raise ModelOutputError("no JSON")
+
+
+def test_what_could_not_be_checked_is_kept_and_said(store: Store):
+    painter = Sketcher()
+    built(store, painter=painter, eye=Blind()).invoke({"text": "a red cat and a blue dog"}, THREAD)
+    (turn,) = store.turns
+    assert (turn.tries, turn.verdict, turn.painted) == (1, None, True)
+    assert "the picture was not checked: no JSON" in turn.notices
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "x", ""])

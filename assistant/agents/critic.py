@@ -14,8 +14,9 @@ from eligen.assistant.regions import grown
 from eligen.assistant.routing import FEATHER, Step, derived
 from eligen.assistant.state import Candidate, State, as_json
 from eligen.assistant.turns import Finding, Verdict
+from eligen.tools.errors import ModelOutputError
 from eligen.tools.layout import Entity
-from eligen.tools.requests import InpaintRequest
+from eligen.tools.requests import GenerateRequest, InpaintRequest
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,7 +28,7 @@ class Eye(Protocol):
     """Anything that sees whether entities are in a picture, where and as they should be."""
 
     def look(self, image: Image.Image, entities: Sequence[Entity]) -> tuple[Finding, ...]:
-        """Return a finding for each of the entities."""
+        """Return a finding for each of the entities; ModelOutputError when nothing can be told."""
         ...
 
 
@@ -44,20 +45,26 @@ class CriticAgent:
         write = get_stream_writer()
         write({"doing": "looking"})
         *earlier, last = state.candidates
-        candidates = (*earlier, last.model_copy(update={"verdict": self._verdict(last)}))
+        candidates = (*earlier, self._judged(last))
         kept = best(candidates)
-        if kept.verdict is None or kept.verdict.ok or len(candidates) > RETRIES:
+        if candidates[-1].verdict is None or kept.verdict is None or kept.verdict.ok or len(candidates) > RETRIES:
             return Command(goto="record", update=as_json(candidates=candidates))
         again = retry(kept, attempt=len(candidates))
         write({"doing": "once more: " + ", ".join(finding.prompt for finding in kept.verdict.failed)})
         return Command(goto="painter", update=as_json(candidates=candidates, steps=(again,)))
 
-    def _verdict(self, candidate: Candidate) -> Verdict:
-        painted = {entity.id: entity for request in candidate.requests for entity in request.entities}
+    def _judged(self, candidate: Candidate) -> Candidate:
+        """Return a candidate with its verdict, or with a notice where the eye gave no answer."""
         image = self.pictures.open(candidate.picture)
-        return Verdict(
-            findings=self.eye.look(image, list(painted.values())), unchanged=self._left_alone(candidate, image)
-        )
+        painted = {entity.id: entity for request in candidate.requests for entity in repainted(request)}
+        try:
+            findings = self.eye.look(image, list(painted.values())) if painted else ()
+        except ModelOutputError as error:
+            return candidate.model_copy(
+                update={"notices": (*candidate.notices, f"the picture was not checked: {error}")}
+            )
+        verdict = Verdict(findings=findings, unchanged=self._left_alone(candidate, image))
+        return candidate.model_copy(update={"verdict": verdict})
 
     def _left_alone(self, candidate: Candidate, image: Image.Image) -> bool:
         """Return whether everything outside a candidate's mask is bit for bit what it was before the turn."""
@@ -70,6 +77,16 @@ class CriticAgent:
             return True
         mask = np.asarray(self.pictures.open(candidate.mask)) > 0
         return difference_outside(self.pictures.open(first.image), image, mask) == 0
+
+
+def repainted(request: GenerateRequest) -> list[Entity]:
+    """Return the entities that a request paints anew, for the most part at least."""
+    if not isinstance(request, InpaintRequest) or request.mask is not None:
+        return list(request.entities)
+    if request.region:
+        places = request.region
+        return [e for e in request.entities if max(place.intersection(e.box) for place in places) > e.box.area / 2]
+    return [entity for entity in request.entities if entity.box not in request.keep]
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:

@@ -65,14 +65,19 @@ def chat(
     lines = Script.read(script, out) if script and out else None
     thinker = get_planner(planner)
 
+    from eligen.assistant.agents.eyes import get_eye
     from eligen.assistant.agents.painter import LazyPainter  # langgraph takes a second
     from eligen.assistant.session import Session
 
+    eye = get_eye(chosen, getattr(thinker, "model", None), device=device) if critic else None
+    if critic and eye is None:
+        note(f"profile {profile} has no eye (Sam and CLIP weights): pictures are not checked")
     painter = LazyPainter(profile=chosen, device=device, offload=offload, quantization=quantization, progress=note)
     with Session.open(
         session,
         planner=thinker,
         painter=painter,
+        eye=eye,
         profile=profile,
         size=pixels,
         seed=seed,
