@@ -83,6 +83,7 @@ def _split(source: str) -> tuple[str, str | None]:
 def _load(source: str, revision: str | None, device: str | None) -> Loaded:
     import llguidance.hf
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     where: dict[str, Any] = {"revision": revision, "local_files_only": Path(source).is_dir()}
@@ -94,10 +95,15 @@ def _load(source: str, revision: str | None, device: str | None) -> Loaded:
             empty = AutoModelForImageTextToText.from_config(config, dtype=config.dtype)
         device = device or _device(source, sum(weight.nbytes for weight in empty.parameters()))
         processor = AutoProcessor.from_pretrained(source, **where)
-        model = AutoModelForImageTextToText.from_pretrained(source, dtype="auto", **where).to(device).eval()
+        model, info = AutoModelForImageTextToText.from_pretrained(
+            source, dtype="auto", output_loading_info=True, **where
+        )
+        if missing := sorted(info["missing_keys"]):  # transformers would answer with random weights in their place
+            raise UserError(f"cannot load {source}: {len(missing)} weights are missing, such as {missing[0]}")
+        model.to(device).eval()
     except torch.OutOfMemoryError:
         raise UserError(f"out of GPU memory while loading {source}") from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"cannot load {source}: {_first_line(error)}") from error
     ends = model.generation_config.eos_token_id
     stops = {processor.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
@@ -127,7 +133,7 @@ def _generated(
 
     from eligen.assistant.chat_models.constrained import JsonMask, TokenListener
 
-    batch = _batch(loaded.processor, messages).to(loaded.model.device)
+    batch = batch_of(loaded.processor, messages).to(loaded.model.device)
     tokenizer = loaded.processor.tokenizer
     with torch.inference_mode():
         try:
@@ -151,7 +157,7 @@ def _generated(
     return tokenizer.decode(written, skip_special_tokens=True)
 
 
-def _batch(processor: ProcessorMixin, messages: Sequence[ChatMessage]) -> BatchFeature:
+def batch_of(processor: ProcessorMixin, messages: Sequence[ChatMessage]) -> BatchFeature:
     """Return the model's inputs: the chat template filled in, images sized as Qwen-VL wants them."""
     from qwen_vl_utils import process_vision_info
 
