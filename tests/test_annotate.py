@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import torch
 from chat_server import ChatServer, chat_server, error, said
 from PIL import Image
+from tiny_qwen import save_qwen2_5, save_qwen3
 
 from eligen.tools.errors import ModelOutputError, UserError
 from eligen.tools.layout import Box
@@ -198,3 +199,17 @@ def test_an_answer_without_a_list_is_unusable(answer: str) -> None:
 )
 def test_lists_come_bare_wrapped_and_fenced(answer: str) -> None:
     assert annotate.entity_list(answer) == [{"a": 1}]
+
+
+@pytest.mark.parametrize(("save", "unit"), [(save_qwen3, "thousandths"), (save_qwen2_5, "pixels")])
+def test_a_local_qwen_is_asked(tmp_path: Path, save: Callable[..., None], unit: annotate.Unit) -> None:
+    """Its weights are random: it babbles on, or stops at once where every token is an end."""
+    save(tmp_path / "qwen", [annotate.CAPTION, annotate.ENTITIES])
+    Image.new("RGB", (60, 80), "red").save(tmp_path / "a.png")
+    ask = vision_models.LocalQwen(tmp_path / "qwen", max_new_tokens=12)
+    found = annotate.annotate(tmp_path / "a.png", ask, most=3, unit=unit)
+    assert found.dropped == ["picture: the answer is empty or cut off"]
+    model, processor = ask.parts
+    model.generation_config.eos_token_id = list(range(len(processor.tokenizer)))
+    word = ask(annotate.seen(tmp_path / "a.png"), annotate.CAPTION, None)
+    assert processor.tokenizer(word).input_ids != []
