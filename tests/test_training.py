@@ -1,15 +1,19 @@
 """The drawn world says what it shows, and the linear codec is what it claims to be."""
 
 import random
+from pathlib import Path
 
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from tiny_models import TINY_SAM
 
-from training import backgrounds, styles
+from eligen.tools.segmentation import build_sam, read_sam
+from training import backgrounds, styles, train_sam
 from training.captions import PLACES, SIDES, STYLE_WORDS, caption, relation, where
 from training.linear_codec import components, write_encoder
 from training.scenes import COLOURS, Scene, Thing, World, tight_box
+from training.train_sam import Scenes, answer, ask, losses, optimizers, overlap, resized, start
 from training.train_vae import CONFIG, held_out
 
 
@@ -84,3 +88,82 @@ def test_the_encoder_starts_as_the_principal_components(world: World) -> None:
     assert (latents - expected).std() < 0.01 * expected.std()
     decoded = latents.flatten(2).transpose(1, 2) @ (basis / basis.pow(2).sum(1, keepdim=True)) + mean
     assert -10 * torch.log10(((decoded - patches) / 2).pow(2).mean()) > 25
+
+
+# -- Sam
+
+
+def test_prompts_mean_the_things_they_are_about(world: World) -> None:
+    pictures = Scenes(world, 64, 6, seed=1, pool=1).take()
+    for jitter in (0.0, 0.3):
+        asked = ask(pictures.shapes, 8, random.Random(0), 64, jitter)
+        for number, truth in enumerate(asked.truth):
+            x, y = asked.points[number, 0].int().tolist()
+            if not truth.any():
+                assert not asked.by_box[number]
+                assert not any(shape[y, x] for shape in pictures.shapes[number // 8])
+                continue
+            assert truth[y, x]
+            box, tight = asked.boxes[number] / 64, torch.tensor(tight_box(truth))
+            size = (tight[2:] - tight[:2]).repeat(2)
+            assert ((box - tight).abs() <= jitter * size + 1e-6).all()
+
+
+def test_many_pictures_are_answered_as_each_alone(world: World) -> None:
+    torch.manual_seed(0)
+    sam = build_sam(TINY_SAM)
+    pictures = Scenes(world, 64, 2, seed=2, pool=1).take()
+    asked = ask(pictures.shapes, 3, random.Random(1), 64)
+    with torch.no_grad():
+        logits, scores = answer(sam, pictures.images, asked)
+        for number, by_box in enumerate(asked.by_box):
+            features = sam.image_encoder(sam.preprocess(pictures.images[number // 3][None] * 255))
+            prompt = asked.boxes[number][None] if by_box else None
+            point = None if by_box else (asked.points[number][None], torch.ones(1, 1))
+            sparse, dense = sam.prompt_encoder(points=point, boxes=prompt, masks=None)
+            pe = sam.prompt_encoder.get_dense_pe()
+            mask, score = sam.mask_decoder(features, pe, sparse, dense, multimask_output=False)
+            assert torch.allclose(mask[0, 0], logits[number, 0], atol=1e-4)
+            assert torch.allclose(score[0, 0], scores[number, 0], atol=1e-4)
+
+
+def test_a_small_sam_learns_a_few_pictures_by_heart(world: World) -> None:
+    torch.manual_seed(0)
+    sam = build_sam(TINY_SAM.model_copy(update={"embed_dim": 32, "prompt_dim": 32}))
+    start(sam)
+    pictures = Scenes(world, 64, 4, seed=3, pool=1).take()
+    asked, opts = ask(pictures.shapes, 3, random.Random(2), 64), optimizers(sam, 1e-2)
+    seen = []
+    for _ in range(60):
+        logits, scores = answer(sam, pictures.images, asked)
+        mask, score = losses(logits, scores, asked.truth)
+        (mask + score).backward()
+        for opt in opts:
+            opt.step()
+            opt.zero_grad()
+        seen.append(mask.item())
+    assert seen[-1] < 0.5 * seen[0]
+    full = torch.nn.functional.interpolate(logits, (64, 64), mode="bilinear")
+    assert overlap(full, asked.truth)[asked.truth.any(1).any(1), 0].mean() > 0.5
+
+
+def test_sam_goes_on_from_its_weights_and_at_another_size(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--batch", "2", "--prompts", "2", "--minutes", "0.0001", "--device", "cpu"]
+    places = ["--model", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", ["train_sam", "--fresh", "--size", "64", *common, *places])
+    train_sam.main()
+    first = read_sam(tmp_path / "sam" / "model.safetensors")
+    monkeypatch.setattr("sys.argv", ["train_sam", "--size", "64", "--lr", "0", *common, *places])
+    train_sam.main()
+    again = read_sam(tmp_path / "sam" / "model.safetensors").state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in first.state_dict().items())
+    assert first.config.image_size == 64
+    larger = resized(first, 96)
+    assert larger.config.image_size == 96
+    assert larger.image_encoder.pos_embed.shape == (1, 12, 12, 128)
+    stretched = {"image_encoder.pos_embed"}
+    state, other = first.state_dict(), larger.state_dict()
+    assert all(torch.equal(state[name], other[name]) for name in state.keys() - stretched)
+    assert "box_tight" in (tmp_path / "runs" / "sam.jsonl").read_text().splitlines()[-1]

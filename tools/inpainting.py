@@ -18,17 +18,19 @@ from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Box
-from eligen.tools.requests import Carry, InpaintRequest
+from eligen.tools.pixels import as_image, as_mask, as_tensor, blurred, grown, in_boxes, laid, membrane
+from eligen.tools.requests import InpaintRequest
 
 if TYPE_CHECKING:
     from eligen.tools.segmentation import Segmenter
 
-CARRIED_STRENGTH = 0.4
-MAGNIFIED = 1.25
-RIM = 3  # pixels over which a carried thing's edge goes over into what is painted around it
+# Where nothing is asked for, the surroundings go on: from pure noise a small model paints a patch of its own there, or
+# the thing again; from a smooth span of what is around, over this share of the steps, it only adds texture.
+FILLED_STRENGTH = 0.6
 SURE = 0.5  # a shape of a lower score is taken for the whole box
 HALO = 2  # pixels around a thing whose colours are still mixed with it
-MATCHED_OVER = 6  # pixels over which colours outside a mask are averaged
+RIM = 3  # pixels over which a carried thing's edge goes over into what is painted around it
+MATCHED_OVER = 6  # pixels over which the colours outside a mask are averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +63,24 @@ def prepare(request: InpaintRequest, segmenter: Segmenter) -> tuple[Repaint, lis
     if not mask.any():
         notices.append("nothing is painted: the mask is empty")
     sources = shapes(image, [carry.source for carry in request.carried], segmenter)
+    asked = _asked(request, mask)
     start = membrane(before, ~(mask & _emptied(request, sources)))
+    strengths = torch.where(asked, 1.0, FILLED_STRENGTH) * mask
     # What is kept has an edge of its own: no colours of the old background may be left around it.
-    opacity = masks.feathered(as_mask(mask), min(request.feather, HALO) if keeps else request.feather)
-    strengths = mask.float()
+    opacity = _opacity(mask, asked, min(request.feather, HALO) if keeps else request.feather)
     for carry, source in zip(request.carried, sources, strict=True):
-        layer, shape = carried(before * source, source.float(), carry)
-        shape = shape * mask
-        start = start * (1 - shape) + layer * mask
-        lightly = _magnified(carry)
-        strengths = torch.lerp(strengths, torch.tensor(CARRIED_STRENGTH if lightly else 0.0), shape)
-        if not lightly:
-            opacity = opacity * (1 - masks.feathered(as_mask(shape > 0.5), RIM))
+        # A carried thing keeps its own pixels, and only its rim is painted. Painted lightly instead, it loses details
+        # to the VAE with every move, and a small model turns it into something else.
+        cut_out = laid(torch.cat([before * source, source[None].float()]), carry.source, carry.target) * mask
+        start = start * (1 - cut_out[3]) + cut_out[:3]
+        strengths = strengths * (1 - cut_out[3])
+        opacity = opacity * (1 - masks.feathered(as_mask(cut_out[3] > 0.5), RIM))
     return Repaint(before, start, mask, strengths, opacity, not keeps), notices
+
+
+def there(request: InpaintRequest) -> tuple[Box, ...]:
+    """Return the boxes of the things whose pixels are there already: asking for them would paint them once more."""
+    return (*(carry.target for carry in request.carried), *(request.keep if _keeps(request) else ()))
 
 
 def arguments(repaint: Repaint, strength: float) -> dict[str, Any]:
@@ -87,119 +94,24 @@ def arguments(repaint: Repaint, strength: float) -> dict[str, Any]:
     }
 
 
-def _magnified(carry: Carry) -> bool:
-    return carry.target.height > MAGNIFIED * carry.source.height or carry.target.width > MAGNIFIED * carry.source.width
-
-
-def _keeps(request: InpaintRequest) -> bool:
-    return request.mask is None and not request.region and bool(request.keep)
-
-
-def _mask(request: InpaintRequest, image: Image.Image, segmenter: Segmenter) -> tuple[Tensor, list[str]]:
-    """Return what is repainted before it grows, bool (H, W), and notices about an odd mask."""
-    size = request.height, request.width
-    if request.mask is not None:
-        given = open_image(Path(request.mask))
-        odd = [] if given.size == image.size else [
-            f"the mask is {given.width}x{given.height}: resized to {image.width}x{image.height}"
-        ]  # fmt: skip
-        return _on([given], *size), odd
-    if request.region:
-        return _on([masks.box_mask(box, *size) for box in request.region], *size), []
-    if request.keep:
-        kept = shapes(image, request.keep, segmenter)
-        # The outermost pixels of a thing are mixed with the background that goes.
-        return grown(~torch.stack(kept).any(0), 1), []
-    found, notices = entity_masks(request.entities, request.width, request.height)
-    return _on(found, *size), notices
-
-
-def _on(found: Sequence[Image.Image], height: int, width: int) -> Tensor:
-    return torch.from_numpy(np.array(masks.union(found, height, width)))
-
-
-def _emptied(request: InpaintRequest, sources: Sequence[Tensor]) -> Tensor:
-    """Return where what was there must not show, bool (H, W): all at full strength, else what lies in no entity's box.
-
-    The latents of what stays are computed from the picture too, and would know of what goes.
-    """
-    size = request.height, request.width
-    if request.strength == 1:
-        return torch.ones(size, dtype=torch.bool)
-    kept = [masks.box_mask(entity.box, *size) for entity in request.entities]
-    empty = ~_on(kept, *size) if kept else torch.ones(size, dtype=torch.bool)
-    return empty | grown(torch.stack([*sources]).any(0), HALO) if sources else empty
+def composed(repaint: Repaint, painted: Tensor) -> Image.Image:
+    """Return the picture with what was painted, (3, H, W) in 0..1, inside the mask, and bit for bit its own outside."""
+    if repaint.match_colours:
+        # What the model leaves alone differs by what the VAE does to it: beside its own pixels that shows as a seam.
+        outside = ~repaint.mask
+        shift = blurred(repaint.before - painted, outside, MATCHED_OVER)
+        painted = painted + membrane(shift, outside) * repaint.mask
+    return as_image(masks.blend(repaint.start, painted.clamp(0, 1), repaint.opacity))
 
 
 def shapes(image: Image.Image, boxes: Sequence[Box], segmenter: Segmenter) -> list[Tensor]:
     """Return the shape of the thing in each box, bool (H, W): Sam's, or the whole box where Sam is not sure."""
     found = []
     for box, segment in zip(boxes, segmenter.in_boxes(image, boxes), strict=True):
-        whole = _on([masks.box_mask(box, image.height, image.width)], image.height, image.width)
+        whole = in_boxes([box], image.height, image.width)
         inside = torch.from_numpy(segment.mask) & grown(whole, max(image.size) // 16)
         found.append(inside if segment.score >= SURE and inside.sum() > whole.sum() / 20 else whole)
     return found
-
-
-def carried(cut_out: Tensor, shape: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:
-    """Return a cut-out (3, H, W), black around its shape (H, W), and the shape laid from the source to the target."""
-    height, width = shape.shape
-    x0, y0, x1, y1 = carry.source.pixels(width, height)
-    tx0, ty0, tx1, ty1 = carry.target.pixels(width, height)
-    scale_x, scale_y = (x1 - x0) / (tx1 - tx0), (y1 - y0) / (ty1 - ty0)
-    across = (torch.arange(width) + 0.5 - tx0) * scale_x + x0
-    down = (torch.arange(height) + 0.5 - ty0) * scale_y + y0
-    grid = torch.stack(torch.meshgrid(2 * across / width - 1, 2 * down / height - 1, indexing="xy"), dim=-1)
-    cut = torch.cat([cut_out, shape[None]])[None]
-    if max(scale_x, scale_y) > 1:  # what shrinks is averaged first
-        size = max(round(height / max(scale_y, 1)), 1), max(round(width / max(scale_x, 1)), 1)
-        cut = functional.interpolate(cut, size, mode="bilinear", antialias=True)
-    laid = functional.grid_sample(cut, grid[None], align_corners=False)[0]
-    return laid[:3], laid[3]
-
-
-def membrane(values: Tensor, known: Tensor) -> Tensor:
-    """Return values (C, H, W) with those that are not known, bool (H, W), spanned smoothly from the known around them.
-
-    Solved from coarse to fine, each level a few steps of Laplace's equation; all zero when nothing is known.
-    """
-    if known.all() or min(known.shape) == 1:
-        return torch.where(known, values, values[:, known].mean(1)[:, None, None] if known.any() else 0)
-    share = functional.avg_pool2d(known[None].float(), 2, ceil_mode=True)
-    coarse = functional.avg_pool2d(values * known, 2, ceil_mode=True) / share.clamp(min=1e-6)
-    spanned = membrane(coarse, share[0] > 0)
-    found = functional.interpolate(spanned[None], known.shape, mode="bilinear")[0]
-    for _ in range(4):
-        found = torch.where(known, values, found)
-        found = functional.avg_pool2d(functional.pad(found, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return torch.where(known, values, found)
-
-
-def composed(repaint: Repaint, painted: Tensor) -> Image.Image:
-    """Return the picture with what was painted, (3, H, W) in 0..1, inside the mask, and bit for bit its own outside."""
-    if repaint.match_colours:
-        painted = painted + _difference(repaint.before - painted, repaint.mask)
-    return as_image(masks.blend(repaint.start, painted.clamp(0, 1), repaint.opacity))
-
-
-def _difference(outside: Tensor, mask: Tensor) -> Tensor:
-    """Return by how much colours (3, H, W) differ around a mask, spanned over it and zero elsewhere.
-
-    What the model leaves alone differs by what the VAE does to it; next to its own pixels that is what shows as a seam.
-    """
-    known = (~mask).float()
-    window = 2 * MATCHED_OVER + 1
-    near = functional.avg_pool2d(known[None], window, stride=1, padding=MATCHED_OVER)
-    mean = functional.avg_pool2d(outside * known, window, stride=1, padding=MATCHED_OVER) / near.clamp(min=1e-6)
-    return membrane(mean, ~mask) * mask
-
-
-def grown(mask: Tensor, by: int) -> Tensor:
-    """Return a bool mask (H, W) grown by so many pixels in every direction."""
-    spread = mask[None].float()
-    for kernel in ((2 * by + 1, 1), (1, 2 * by + 1)):
-        spread = functional.max_pool2d(spread, kernel, stride=1, padding=(kernel[0] // 2, kernel[1] // 2))
-    return spread[0] > 0
 
 
 def cells(strengths: Tensor, mask: Tensor, side: int = 8) -> Image.Image:
@@ -212,16 +124,57 @@ def cells(strengths: Tensor, mask: Tensor, side: int = 8) -> Image.Image:
     return Image.fromarray((mean[0] * 255).round().byte().numpy())
 
 
-def as_tensor(image: Image.Image) -> Tensor:
-    """Return an RGB image as (3, H, W) in 0..1."""
-    return torch.from_numpy(np.array(image)).movedim(2, 0).float() / 255
+def _keeps(request: InpaintRequest) -> bool:
+    """Return whether the request repaints all but some things."""
+    return request.mask is None and not request.region and bool(request.keep)
 
 
-def as_image(picture: Tensor) -> Image.Image:
-    """Return (3, H, W) in 0..1 as an RGB image; what `as_tensor` made comes back bit for bit."""
-    return Image.fromarray((picture * 255).round().byte().movedim(0, 2).numpy())
+def _mask(request: InpaintRequest, image: Image.Image, segmenter: Segmenter) -> tuple[Tensor, list[str]]:
+    """Return what is repainted before it grows, bool (H, W), and notices about an odd mask."""
+    height, width = request.height, request.width
+    if request.mask is not None:
+        given = open_image(Path(request.mask))
+        odd = f"the mask is {given.width}x{given.height}: resized to {width}x{height}"
+        return _union([given], height, width), [odd] if given.size != image.size else []
+    if request.region:
+        return in_boxes(request.region, height, width), []
+    if request.keep:
+        kept = torch.stack(shapes(image, request.keep, segmenter)).any(0)
+        return grown(~kept, 1), []  # a thing's outermost pixels are mixed with the background that goes
+    found, notices = entity_masks(request.entities, width, height)
+    return _union(found, height, width), notices
 
 
-def as_mask(mask: Tensor) -> Image.Image:
-    """Return a bool mask (H, W) as an L image."""
-    return Image.fromarray(mask.numpy()).convert("L")
+def _union(found: Sequence[Image.Image], height: int, width: int) -> Tensor:
+    return torch.from_numpy(np.array(masks.union(found, height, width)))
+
+
+def _asked(request: InpaintRequest, mask: Tensor) -> Tensor:
+    """Return where something new is asked for, bool (H, W); elsewhere what surrounds the mask goes on inside it."""
+    boxes = [entity.box for entity in request.entities if entity.box not in there(request)]
+    if _keeps(request) or mask.all() or (request.mask is not None and not boxes):
+        return torch.ones_like(mask)
+    return in_boxes(boxes, *mask.shape)
+
+
+def _emptied(request: InpaintRequest, sources: Sequence[Tensor]) -> Tensor:
+    """Return where what was there must not show, bool (H, W): all at full strength, else what lies in no entity's box.
+
+    The latents of what stays are computed from the picture too, and would know of what goes.
+    """
+    if request.strength == 1:
+        return torch.ones(request.height, request.width, dtype=torch.bool)
+    emptied = ~in_boxes([entity.box for entity in request.entities], request.height, request.width)
+    for source in sources:
+        emptied = emptied | grown(source, HALO)
+    return emptied
+
+
+def _opacity(mask: Tensor, asked: Tensor, feather: int) -> Tensor:
+    """Return how much of what is painted shows (H, W): it fades at the mask's edge, further where nothing is asked for.
+
+    There the smooth start is nearly as good as what is painted over it, and has no seam at all.
+    """
+    edge, soft = (masks.feathered(as_mask(mask), radius) for radius in (feather, 3 * feather))
+    near = masks.feathered(as_mask(grown(asked, 2 * feather)), 2 * feather)
+    return torch.maximum(torch.minimum(edge, near), soft)

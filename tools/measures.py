@@ -125,8 +125,9 @@ def main_colour(image: Image.Image, mask: np.ndarray | None = None, *, least: fl
 
 
 def basic_colour(word: str) -> str | None:
-    """Return the basic word nearest to a colour word that CSS knows too, such as "navy"; None when it is none."""
-    name = ALIASES.get(word.lower(), word.lower())
+    """Return the basic word of colour words: of "light blue", or of "navy" as CSS knows it; None when they are none."""
+    *_, last = word.lower().split() or ("",)
+    name = ALIASES.get(last, last)
     if name in SHADES:
         return name
     try:
@@ -137,21 +138,21 @@ def basic_colour(word: str) -> str | None:
 
 
 def _nearest(pixels: np.ndarray) -> np.ndarray:
-    """Return the indices of the basic words nearest to pixels (N, 3)."""
-    shades, owner = _shades()
-    space = oklab(pixels) * (_LIGHTNESS, 1, 1)
-    found = np.empty(len(space), dtype=int)
-    for start in range(0, len(space), 1 << 16):  # a large picture's distances do not fit at once
-        part = space[start : start + (1 << 16), None]
-        found[start : start + (1 << 16)] = owner[((part - shades) ** 2).sum(axis=2).argmin(axis=1)]
+    """Return the indices of the basic words nearest to pixels (N, 3), rounded to 32 levels a channel."""
+    red, green, blue = (pixels >> 3).T
+    found: np.ndarray = _words()[red, green, blue]
     return found
 
 
 @cache
-def _shades() -> tuple[np.ndarray, np.ndarray]:
-    shades = [shade for some in SHADES.values() for shade in some]
-    owner = [index for index, some in enumerate(SHADES.values()) for _ in some]
-    return oklab(np.array(shades)) * (_LIGHTNESS, 1, 1), np.array(owner)
+def _words() -> np.ndarray:
+    """Return the index of the nearest basic word, (32, 32, 32), of colours in steps of eight."""
+    shades = oklab(np.concatenate([np.array(some) for some in SHADES.values()])) * (_LIGHTNESS, 1, 1)
+    owner = np.repeat(np.arange(len(SHADES)), [len(some) for some in SHADES.values()])
+    levels = np.stack(np.meshgrid(*[np.arange(4, 256, 8)] * 3, indexing="ij"), axis=-1)
+    space = oklab(levels) * (_LIGHTNESS, 1, 1)
+    words: np.ndarray = owner[((space[..., None, :] - shades) ** 2).sum(axis=-1).argmin(axis=-1)]
+    return words
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

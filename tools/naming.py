@@ -15,11 +15,11 @@ from torchvision.ops import roi_align
 from transformers import CLIPModel, CLIPTokenizer
 
 from eligen.tools.errors import UserError
-from eligen.tools.inpainting import as_image, as_tensor, grown, membrane
 from eligen.tools.layout import Box, Entity, Layout, fresh_id
 from eligen.tools.loading import quiet
 from eligen.tools.measures import box_of, main_colour
 from eligen.tools.nounphrases import article
+from eligen.tools.pixels import as_image, as_tensor, grown, membrane
 from eligen.tools.profiles import Profile
 from eligen.tools.segmentation import Segment, Segmenter
 from eligen.tools.vocabulary import Vocabulary
@@ -119,7 +119,7 @@ def crops(image: Image.Image, boxes: Sequence[Box], side: int) -> torch.Tensor:
     middles = torch.tensor([box.centre for box in boxes]) * torch.tensor(image.size)
     halves = torch.tensor([max(box.width * image.width, box.height * image.height) for box in boxes]) * MARGIN / 2
     spare = int(halves.max()) + 1
-    pixels = functional.pad(as_tensor(image.convert("RGB"))[None], (spare,) * 4, mode="replicate")
+    pixels = functional.pad(as_tensor(image)[None], (spare,) * 4, mode="replicate")
     corners = torch.cat([middles - halves[:, None], middles + halves[:, None]], dim=1) + spare
     return roi_align(pixels, [corners], side, aligned=True)
 
@@ -157,7 +157,7 @@ def things(segments: Sequence[Segment]) -> list[Segment]:
 
 def background_of(image: Image.Image, shapes: Sequence[np.ndarray], namer: Namer) -> str:
     """Return words for what is behind the things, "" when unsure."""
-    pixels, covered = as_tensor(image.convert("RGB")), torch.zeros(image.height, image.width, dtype=torch.bool)
+    pixels, covered = as_tensor(image), torch.zeros(image.height, image.width, dtype=torch.bool)
     for shape in shapes:
         covered |= torch.from_numpy(shape)
     behind = ~grown(covered, HALO)

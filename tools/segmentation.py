@@ -154,23 +154,24 @@ _loading = threading.Lock()
 
 
 def load_sam(file: Path, device: str = "cpu") -> Sam:
-    """Return the Sam of a weights file in float32, loaded once per process: .safetensors beside a config.json, or .pth.
-
-    A .pth is the published ViT-H. Raises UserError, in one line, when the file does not fit.
-    """
+    """Return the Sam of a weights file as `read_sam` does, once per process."""
     with _loading:
         if (file, device) not in _loaded:
-            _loaded[file, device] = _load(file, device)
+            _loaded[file, device] = read_sam(file).to(device)
         return _loaded[file, device]
 
 
-def _load(file: Path, device: str) -> Sam:
-    published = file.suffix == ".pth"
-    settings = {} if published else parse_json(read_text(file.with_name("config.json")), "config.json")
-    sam = build_sam(validated(SamConfig, settings, str(file.with_name("config.json"))))
+def read_sam(file: Path) -> Sam:
+    """Return the Sam of a weights file in float32: .safetensors beside a config.json, or the published ViT-H's .pth.
+
+    Raises UserError, in one line, when the file does not fit.
+    """
+    published, beside = file.suffix == ".pth", file.with_name("config.json")
+    settings = {} if published else parse_json(read_text(beside), str(beside))
+    sam = build_sam(validated(SamConfig, settings, str(beside)))
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True) if published else load_file(file)
         sam.load_state_dict(weights)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"cannot load the weights in {file}: {str(error).partition(chr(10))[0]}") from error
-    return sam.float().eval().requires_grad_(False).to(device)
+        raise UserError(f"cannot load the weights in {file}: {str(error).splitlines()[0]}") from error
+    return sam.float().eval().requires_grad_(False)

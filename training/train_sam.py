@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
-from eligen.tools.segmentation import SamConfig, build_sam, load_sam, save_sam
+from eligen.tools.segmentation import SamConfig, build_sam, read_sam, save_sam
 from training.common import Clock, Log, MovingAverage, arguments, precision, set_rate
 from training.scenes import World, save_sheet, tight_box
 
@@ -212,7 +212,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     world, folder = World(args.device), args.model / "sam"
-    sam = resized(build_sam(CONFIG) if args.fresh else load_sam(folder / "model.safetensors"), args.size)
+    sam = resized(build_sam(CONFIG) if args.fresh else read_sam(folder / "model.safetensors"), args.size)
     if args.fresh:
         start(sam)
     sam = sam.to(args.device).requires_grad_(True)
