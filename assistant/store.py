@@ -9,18 +9,21 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
+from pydantic import ValidationError
 
 from eligen.assistant.history import START, History, Version
 from eligen.assistant.pictures import Pictures, mentioned
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import UserError
-from eligen.tools.userinput import printable
+from eligen.tools.layout import Value
+from eligen.tools.userinput import printable, reason
 
 HOME_VARIABLE = "ELIGEN_HOME"
 DATABASE = "session.sqlite"
@@ -97,23 +100,20 @@ def locked(folder: Path) -> Iterator[Path]:
 
 
 class Store:
-    """An open session folder, whose rows and pictures survive the process being killed at any moment."""
+    """A session folder, whose rows and pictures survive the process being killed at any moment.
+
+    It is opened when first asked for something, or on entry; UserError when it is open elsewhere, damaged or newer.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            (folder / "pictures").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
         self.pictures = Pictures(folder / "pictures")
         self._guard = threading.RLock()
-        with ExitStack() as stack:
-            stack.enter_context(locked(folder))
-            self._database = stack.enter_context(closing(connect(folder / DATABASE)))
-            self.history, self.turns = self._read()
-            self._open = stack.pop_all()
+        self._held = ExitStack()
+        self._opened: _Opened | None = None
 
     def __enter__(self) -> Self:
+        self._open()
         return self
 
     def __exit__(
@@ -123,46 +123,85 @@ class Store:
 
     def close(self) -> None:
         """Let go of the folder."""
-        self._open.close()
+        self._held.close()
+        self._opened = None
+
+    @property
+    def history(self) -> History:
+        """All versions, and which one is current."""
+        return self._open().history
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """All finished turns."""
+        return self._open().turns
 
     def fact(self, name: str) -> str | None:
         """Return what was written under a name."""
-        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return row and row[0]
+        return fact(self._open().database, name)
 
     def record(self, history: History, *turns: Turn, **facts: str) -> None:
         """Write turns, the versions that came with them, where the history stands, and facts: all or nothing."""
         facts |= {"head": str(history.head), "tip": str(history.tip)}
         with self._guard:
-            with self._database as transaction:
+            now = self._open()
+            fresh = history.versions[len(now.history.versions) :]
+            with now.database as transaction:
                 transaction.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
-                transaction.executemany(
-                    "INSERT INTO versions VALUES (?, ?)",
-                    [
-                        (new.id, new.model_dump_json(exclude_none=True))
-                        for new in history.versions[len(self.history.versions) :]
-                    ],
-                )
-                transaction.executemany(
-                    "INSERT INTO turns VALUES (?, ?)",
-                    [(turn.number, turn.model_dump_json(exclude_none=True)) for turn in turns],
-                )
-            shrink(self._database)
-            self.history = history
-            self.turns = (*self.turns, *turns)
+                transaction.executemany("INSERT INTO versions VALUES (?, ?)", [(v.id, _row(v)) for v in fresh])
+                transaction.executemany("INSERT INTO turns VALUES (?, ?)", [(t.number, _row(t)) for t in turns])
+            shrink(now.database)
+            self._opened = replace(now, history=history, turns=(*now.turns, *turns))
 
     def sweep(self, *also: str) -> list[str]:
         """Delete the pictures that no row and none of these texts mentions; return their files' names."""
-        rows = self._database.execute("SELECT record FROM versions UNION ALL SELECT record FROM turns")
+        rows = self._open().database.execute("SELECT record FROM versions UNION ALL SELECT record FROM turns")
         return self.pictures.sweep(set().union(*(mentioned(text) for text in (*also, *(row[0] for row in rows)))))
 
-    def _read(self) -> tuple[History, tuple[Turn, ...]]:
-        records = self._database.execute("SELECT record FROM versions ORDER BY id")
+    def _open(self) -> _Opened:
+        with self._guard:
+            if self._opened is None:
+                try:
+                    self.pictures.folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise UserError(f"cannot write to {self.folder}: {error.strerror}") from error
+                with ExitStack() as stack:
+                    stack.enter_context(locked(self.folder))
+                    self._opened = read(stack.enter_context(closing(connect(self.folder / DATABASE))))
+                    self._held = stack.pop_all()
+            return self._opened
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An open database and what its rows say."""
+
+    database: sqlite3.Connection
+    history: History
+    turns: tuple[Turn, ...]
+
+
+def read(database: sqlite3.Connection) -> _Opened:
+    """Return what a session's rows say; UserError when they make no sense."""
+    try:
+        records = database.execute("SELECT record FROM versions ORDER BY id")
         versions = tuple(Version.model_validate_json(record) for (record,) in records)
-        records = self._database.execute("SELECT record FROM turns ORDER BY number")
+        records = database.execute("SELECT record FROM turns ORDER BY number")
         turns = tuple(Turn.model_validate_json(record) for (record,) in records)
-        head, tip = (int(self.fact(name) or START) for name in ("head", "tip"))
-        return History(versions=versions, head=head, tip=tip), turns
+        head, tip = (int(fact(database, name) or START) for name in ("head", "tip"))
+        return _Opened(database, History(versions=versions, head=head, tip=tip), turns)
+    except ValidationError as error:
+        raise UserError(f"the session's rows are damaged: {reason(error)}") from None
+
+
+def fact(database: sqlite3.Connection, name: str) -> str | None:
+    """Return what was written under a name."""
+    row = database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return row and row[0]
+
+
+def _row(value: Value) -> str:
+    return value.model_dump_json(exclude_none=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -56,6 +56,8 @@ class Planner:
         for option in context.question.options if context.question else ():
             if text == option.label:
                 return Plan(reply=f"Done with {text}.", edits=option.edits)
+        if text not in self.lines:
+            raise ToolError(f"nobody knows what {text!r} means")
         return self.lines[text]
 
 

@@ -136,6 +136,7 @@ def test_small_talk_and_impossible_edits_make_no_version(open_session: Open):
     turn = session.send("thanks")
     assert (turn.reply, turn.version, turn.painted, turn.error) == ("You are welcome.", 1, False, None)
     assert session.send("redo").error == "there is nothing to redo"
+    assert session.send("abracadabra").reply == "I could not do that: nobody knows what 'abracadabra' means."
     assert len(session.history.versions) == 1
 
 

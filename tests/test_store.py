@@ -135,12 +135,12 @@ def test_sessions_are_listed_renamed_and_deleted():
 
 
 def test_two_processes_cannot_hold_one_session():
-    probe = "import sys; from eligen.assistant.store import *; Store(session_folder('a'))"
+    probe = "from eligen.assistant.store import *; Store(session_folder('a')).turns"
     with Store(session_folder("a")):
         run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
         assert run.stderr.splitlines()[-1].endswith("session 'a' is open elsewhere: close it there first")
         for blocked in (
-            lambda: Store(session_folder("a")),
+            lambda: Store(session_folder("a")).history,
             lambda: delete_session("a"),
             lambda: rename_session("a", "b"),
         ):
@@ -153,18 +153,23 @@ def test_unusable_folders_and_files_are_said_in_one_line(home: Path):
     home.parent.joinpath("home").mkdir()
     (home / "sessions").write_text("a file")
     with pytest.raises(UserError, match="cannot write to"):
-        Store(session_folder("a"))
+        _ = Store(session_folder("a")).history
     (home / "sessions").unlink()
     folder = session_folder("a")
     folder.mkdir(parents=True)
     (folder / "session.sqlite").write_bytes(b"no database at all, but long enough to look like one" * 10)
     with pytest.raises(UserError, match="is damaged"):
-        Store(folder)
+        _ = Store(folder).history
+    (folder / "session.sqlite").unlink()
+    with Store(folder) as store, store._open().database as database:
+        database.execute("INSERT INTO versions VALUES (1, '{}')")
+    with pytest.raises(UserError, match="rows are damaged"):
+        _ = Store(folder).history
     (folder / "session.sqlite").unlink()
     with Store(folder) as store:
-        store._database.execute("PRAGMA user_version = 99")
+        store._open().database.execute("PRAGMA user_version = 99")
     with pytest.raises(UserError, match="newer version"):
-        Store(folder)
+        _ = Store(folder).history
 
 
 def test_images_are_hashes_inside_and_files_outside(tmp_path: Path):
@@ -204,3 +209,13 @@ def test_a_verdict_ranks_candidates():
 def test_an_empty_history_is_what_a_new_session_has():
     with Store(session_folder("a")) as store:
         assert (store.history, store.turns, store.sweep()) == (History(), (), [])
+
+
+def test_a_store_is_opened_when_it_is_first_asked(home: Path):
+    store = Store(session_folder("a"))
+    assert not home.exists()
+    painted(store, 1)
+    assert len(store.turns) == 1
+    store.close()
+    assert len(store.turns) == 1
+    store.close()

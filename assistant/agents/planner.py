@@ -34,8 +34,9 @@ class PlannerAgent:
         history = self.store.history
         turn = {"turn": len(self.store.turns) + 1, "head": history.head, "tip": history.tip}
         fresh: dict[str, Any] = {"error": "", "layout": None, "steps": (), "tools": (), "candidates": ()}
-        plan = self._plan(state)
+        plan = Plan(reply="")
         try:
+            plan = self._plan(state)
             drawn = self._drawn(plan)
         except ToolError as error:
             drawn = {"error": str(error)}
