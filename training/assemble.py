@@ -5,9 +5,11 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokenizer
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokenizer
 
 from eligen.tools.manifest import write_manifest
+from eligen.tools.profiles import SAM_FILE
+from eligen.tools.segmentation import read_sam
 from training.common import arguments
 from training.scenes import World
 
@@ -57,6 +59,8 @@ def main() -> None:
     nouns = World().nouns[: args.nouns]
     lines = ",\n".join(json.dumps(noun, ensure_ascii=False) for noun in nouns)
     (folder / "vocabulary.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    models["clip"] = CLIPModel.from_pretrained(folder / "clip", dtype=torch.bfloat16)
+    models["sam"] = read_sam(folder / SAM_FILE)
     rows = [
         f"| {n} | {type(m).__name__} | {sum(p.numel() for p in m.parameters()) / 1e6:.2f} M |"
         for n, m in models.items()
