@@ -37,6 +37,7 @@ LIGHT = [
     "eligen.assistant.cli",
     "eligen.assistant.composition",
     "eligen.assistant.context",
+    "eligen.assistant.dialogue.planner",
     "eligen.assistant.edits",
     "eligen.assistant.history",
     "eligen.assistant.plan",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from eligen.assistant.composition import compose
 from eligen.assistant.context import Context
+from eligen.assistant.dialogue.planner import plan_message
 from eligen.assistant.language.lexicon import Lexicon, lexicon
 from eligen.assistant.plan import Plan
-from eligen.tools.errors import ToolError
-
-SINGLE_SENTENCES = "the rules planner reads single sentences only so far: the layout was kept"
 
 
 class RulesPlanner:
@@ -20,9 +18,9 @@ class RulesPlanner:
     def plan(self, text: str, context: Context) -> Plan:
         """Return the plan for a message; UserError when it is empty."""
         if context.layout is None and context.question is None:
-            return compose(text, self.lexicon)
-        return self._edit(text, context)
+            return self._compose(text)
+        return plan_message(text, context, self.lexicon, self._compose)
 
-    def _edit(self, text: str, context: Context) -> Plan:
-        """Return the plan for a message about the current picture, or for an answer."""
-        raise ToolError(SINGLE_SENTENCES)
+    def _compose(self, text: str) -> Plan:
+        """Return the plan of a new picture."""
+        return compose(text, self.lexicon)

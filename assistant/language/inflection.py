@@ -111,3 +111,14 @@ def verb_forms(base: str) -> list[str]:
     if base.endswith("y") and base[-2:-1] not in (*"aeiou", ""):
         forms += [base[:-1] + "ies", base[:-1] + "ied", base + "ing"]
     return forms
+
+
+def present_participle(base: str) -> str:
+    """Return the -ing form of a verb of one or two syllables: sitting, lying, dancing, sleeping."""
+    if base.endswith("ie"):
+        return base[:-2] + "ying"
+    if base.endswith("e") and not base.endswith("ee"):
+        return base[:-1] + "ing"
+    vowels = [letter in "aeiou" for letter in base]
+    short = len(base) > 2 and vowels[-3:] == [False, True, False] and sum(vowels) == 1 and base[-1] not in "wxy"
+    return base + base[-1] * short + "ing"

@@ -1,0 +1,228 @@
+"""What each request does to things: remove, count, add, give, copy, replace, exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from eligen.assistant.dialogue.kinds import matching, noun_of
+from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.places import place
+from eligen.assistant.dialogue.references import resolve
+from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work
+from eligen.assistant.items import MOST
+from eligen.assistant.language.inflection import plural
+from eligen.assistant.plan import Add, Describe, Duplicate, Place, Remove, SetCount
+from eligen.tools.layout import Entity
+
+Action = Callable[[Work, Request], None]
+ACTIONS: dict[str, Action] = {}
+LIKE = frozenset(("identical", "same", "similar"))
+IT = Reference("it", kind="it")
+
+
+def does(*names: str) -> Callable[[Action], Action]:
+    """Register what carries out the requests of these names."""
+
+    def register(action: Action) -> Action:
+        ACTIONS.update(dict.fromkeys(names, action))
+        return action
+
+    return register
+
+
+def things(work: Work, request: Request, key: str = "THINGS") -> list[Entity]:
+    """Return the things that a request is about, and make them what is talked of."""
+    found = resolve(work, request.get(key) or (IT,))
+    work.attend(entity.id for entity in found)
+    return found
+
+
+def ids(entities: Sequence[Entity]) -> tuple[str, ...]:
+    return tuple(entity.id for entity in entities)
+
+
+@does("remove")
+def remove(work: Work, request: Request) -> None:
+    work.do(Remove(ids=ids(things(work, request))))
+
+
+@does("keep only")
+def keep_only(work: Work, request: Request) -> None:
+    kept = things(work, request)
+    if rest := [entity for entity in work.layout.entities if entity not in kept]:
+        work.do(Remove(ids=ids(rest)))
+        work.attend(ids(kept))
+
+
+# --- how many
+
+
+@does("count")
+def count(work: Work, request: Request) -> None:
+    """Make the number of equal things as said; what is not there yet is added, or takes the place of "it"."""
+    counted: Newcomer | None = request.get("COUNTED")
+    number = request.get("NUMBER") if counted is None else counted.count
+    if counted is None:
+        found = _all_alike(work, request)
+    else:
+        found = _counted(work, counted)
+        if not found:
+            work.do(_new(work, counted, None))
+            return
+    set_count(work, found, min(number, MOST))
+    looks = [word for word in counted.words if word not in ("and", ",")] if counted else []
+    for entity in work.layout.entities if looks else ():
+        if entity.id in work.focus[0] and not all(work.prompts.shows(entity.prompt, word) for word in looks):
+            work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, looks)))
+
+
+def _counted(work: Work, counted: Newcomer) -> list[Entity]:
+    """Return what is there of a counted noun: those of the adjectives said, if any show them."""
+    assert counted.noun is not None
+    found = matching(counted.noun, work.layout.entities, work.lists.lexicon, widely=False)
+    shown = [e for e in found if all(work.prompts.shows(e.prompt, word) for word in counted.words)]
+    return shown or found
+
+
+def _all_alike(work: Work, request: Request) -> list[Entity]:
+    """Return the things that are to be so many: for "it", all of its kind."""
+    references = request.get("THINGS") or (IT,)
+    if all(reference.kind == "noun" for reference in references):
+        return resolve(work, [replace(reference, number=None) for reference in references])
+    found = resolve(work, references)
+    return alike(work, found[0])
+
+
+def alike(work: Work, entity: Entity) -> list[Entity]:
+    """Return all things of an entity's kind."""
+    lexicon = work.lists.lexicon
+    return matching(noun_of(entity, lexicon), work.layout.entities, lexicon, widely=False)
+
+
+def set_count(work: Work, found: Sequence[Entity], number: int) -> None:
+    if number == 0:
+        work.do(Remove(ids=ids(found)))
+    elif number != len(found):
+        old = {entity.id for entity in work.layout.entities} - set(ids(found))
+        work.do(SetCount(ids=ids(found), n=number))
+        work.attend(entity.id for entity in work.layout.entities if entity.id not in old)
+    else:
+        work.said.append(f"There {'are' if number > 1 else 'is'} {number} already.")
+        work.attend(ids(found))
+
+
+@does("multiply")
+def multiply(work: Work, request: Request) -> None:
+    found = _all_alike(work, request)
+    set_count(work, found, min(max(round(len(found) * request.get("MULTIPLE")), 1), MOST))
+
+
+@does("too many")
+def too_many(work: Work, request: Request) -> None:
+    name = plural(noun_of(_all_alike(work, request)[0], work.lists.lexicon).name)
+    work.said.append(f"How many {name} should there be?")
+
+
+@does("fewer")
+def fewer(work: Work, request: Request) -> None:
+    found = _all_alike(work, request)
+    set_count(work, found, max(len(found) - (request.get("NUMBER") or 1), 0))
+
+
+# --- what is new
+
+
+@does("add")
+def add(work: Work, request: Request) -> None:
+    """Add each newcomer where it is said; "one more dog" looks like the dogs that are there."""
+    added: list[str] = []
+    for newcomer in request.get("NEWS"):
+        if request.loose and not _is_listed(newcomer) and newcomer.text.split()[0] in newcomer.name.split()[:1]:
+            raise Refused(f'I do not know what to do with "{newcomer.text}".')
+        if known := _model(work, newcomer):
+            added += work.do(Duplicate(id=known.id, count=newcomer.count, place=_where(work, request.get("PLACE"), "")))
+        else:
+            added += work.do(_new(work, newcomer, request.get("PLACE")))
+    work.attend(added)
+
+
+def _is_listed(newcomer: Newcomer) -> bool:
+    return newcomer.noun is not None and newcomer.noun.known
+
+
+def _model(work: Work, newcomer: Newcomer) -> Entity | None:
+    """Return what "an identical tree" is to be identical to."""
+    return next(iter(examples(work, newcomer)), None) if LIKE & set(newcomer.words) else None
+
+
+def _where(work: Work, spot: Spot | None, prompt: str) -> Place | None:
+    return place(work, spot, prompt=prompt) if spot else None
+
+
+def _new(work: Work, newcomer: Newcomer, spot: Spot | None) -> Add:
+    prompt = prompt_of(work, newcomer)
+    return Add(prompt=prompt, count=min(max(newcomer.count, 1), MOST), place=_where(work, spot, prompt))
+
+
+def prompt_of(work: Work, newcomer: Newcomer) -> str:
+    """Return the prompt of a new thing; "a red one" and "another dog" take after what is there."""
+    there = examples(work, newcomer)
+    if newcomer.noun is None:
+        if not there:
+            raise Refused(f'I do not know what "{newcomer.text}" is.')
+        bare = work.prompts.read(there[0].prompt)
+        same = newcomer.more and not newcomer.words
+        return there[0].prompt if same else work.prompts.new(newcomer, bare.name)
+    if newcomer.more and not newcomer.words and not newcomer.tail and len({entity.prompt for entity in there}) == 1:
+        return there[0].prompt
+    return work.prompts.new(newcomer)
+
+
+def examples(work: Work, newcomer: Newcomer) -> list[Entity]:
+    """Return the things of a newcomer's noun that are there; for "one" the last that was talked of."""
+    if newcomer.noun is not None:
+        return [e for e in work.layout.entities if noun_of(e, work.lists.lexicon).name == newcomer.noun.name]
+    talked_of = (work.entity(entity_id) for group in work.focus for entity_id in group)
+    return [entity for entity in talked_of if entity is not None][:1] or list(work.layout.entities)[:1]
+
+
+@does("give")
+def give(work: Work, request: Request) -> None:
+    """Add what things get: hats on heads, other things held or beside."""
+    for owner in things(work, request):
+        for newcomer in request.get("NEWS"):
+            work.do(Add(prompt=prompt_of(work, newcomer), count=newcomer.count, place=_worn(work, owner, newcomer)))
+
+
+def _worn(work: Work, owner: Entity, newcomer: Newcomer) -> Place:
+    worn = newcomer.noun is not None and newcomer.noun.name in work.lists.lexicon.set("worn_on_head")
+    return Place(relation="on" if worn else "next", of=(owner.id,))
+
+
+@does("thanks")
+def thanks(work: Work, request: Request) -> None:
+    work.said.append("You are welcome.")
+
+
+@does("greet")
+def greet(work: Work, request: Request) -> None:
+    work.said.append("Hello! Tell me what to change.")
+
+
+@does("topic")
+def topic(work: Work, request: Request) -> None:
+    """Take what is named for what is talked of."""
+    things(work, request)
+
+
+@does("keep", "nothing")
+def nothing(work: Work, request: Request) -> None:
+    """Do nothing; what is spoken of is what "it" means from now on."""
+    references: Any = request.get("THINGS")
+    try:
+        if references:
+            work.attend(ids(resolve(work, references)))
+    except (Missing, Unclear):
+        return

@@ -1,0 +1,70 @@
+"""From a message to its sentences: contractions written out, numbers and marks made plain words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from eligen.assistant.language.tokens import STOP, normalise, tokenise
+
+MOST_TOKENS = 80  # of one sentence; the rest is taken for another
+TRAITS = "places?|spots?|positions?|locations?|colou?rs?|size|shade|look|material|left|right|side"
+OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"
+REWRITTEN = [
+    (r"[\r\n]+", ". "),
+    (r"[\u2010\u2011]", "-"),
+    (r"\s-+\s|[\u2013\u2014]|\.{2,}|\u2026", ", "),
+    (r"\s*(?:->|=>|\u2192)\s*", " to "),
+    (r"\b(left|right)[- ]hand\b", r"\1"),
+    (r"\b(top|bottom|upper|lower)\s+(left|right)\b", r"\1-\2"),
+    (r"(\d)\s*%", r"\1 percent"),
+    (r"\b(\d+)\s*x\b|\bx\s*(\d+)\b", r"\1\2 times"),
+    (r"\b(can|could|would|should|do|does|did|is|are|was|were|must|need|has|have)n't\b", r"\1 not"),
+    (r"\bcan't\b|\bcannot\b", "can not"),
+    (r"\bwon't\b", "will not"),
+    (r"\blet's\b", "let us"),
+    (r"\bi'm\b", "i am"),
+    (r"\b(\w+)'d\b", r"\1 would"),
+    (r"\b(\w+)'ll\b", r"\1 will"),
+    (r"\b(\w+)'re\b", r"\1 are"),
+    (r"\b(\w+)'ve\b", r"\1 have"),
+    (r"\b(it|that|this|there|what|where|who|he|she|here|how|everything)'s\b", r"\1 is"),
+    (rf"'s\b{OWNED}|(?<=s)'{OWNED}", " s"),
+    (r"\b(\w+)'s(?=\s+(?:too|not)\b)", r"\1 is"),
+]
+RULES = [(re.compile(pattern, re.IGNORECASE), new) for pattern, new in REWRITTEN]
+DECIMAL = re.compile(r"\b(\d{1,3})[.,](\d{1,2})\s*(?:x|times|percent|%)?(?!\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One sentence of a message: its words, and whether a question mark ended it."""
+
+    tokens: tuple[str, ...]
+    asks: bool = False
+
+
+def sentences(text: str) -> list[Spoken]:
+    """Return the sentences of a message, in lower case; "the dog's colour" becomes "the dog s colour"."""
+    text = text.replace("\u2019", "'")
+    text = DECIMAL.sub(_percent, text)
+    for pattern, new in RULES:
+        text = pattern.sub(new, text)
+    found: list[Spoken] = []
+    words: list[str] = []
+    for token in [*tokenise(normalise(text)), "."]:
+        if token not in STOP:
+            words.append(token)
+        if (token in STOP or len(words) >= MOST_TOKENS) and any(word[0].isalnum() for word in words):
+            found.append(Spoken(tuple(words), token == "?"))
+        if token in STOP or len(words) >= MOST_TOKENS:
+            words = []
+    numbered = [sentence for sentence in found if not sentence.tokens[0].isdecimal() or len(sentence.tokens) > 1]
+    return numbered or found
+
+
+def _percent(match: re.Match[str]) -> str:
+    """Return a decimal factor such as "1.5 times" in percent."""
+    return (
+        f"{round(float(f'{match[1]}.{match[2]}') * (1 if '%' in match[0] or 'percent' in match[0] else 100))} percent"
+    )

@@ -1,0 +1,193 @@
+"""What the requests about places and sizes do: move, put back, scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eligen.assistant.dialogue.actions import IT, does, things
+from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size, Spot, Way
+from eligen.assistant.dialogue.places import home, moves, name, place
+from eligen.assistant.dialogue.references import resolve
+from eligen.assistant.dialogue.work import Missing, Refused, Work
+from eligen.assistant.plan import Add, LayoutEdit, Move, Place, Resize
+from eligen.tools.layout import Entity
+
+STEP = 1.4  # of the sides: "make it bigger"
+LEAST, MOST = 0.06, 16.0
+
+
+@does("move")
+def move(work: Work, request: Request) -> None:
+    """Move things to a place together, or each along a way."""
+    moved = things(work, request)
+    spot: Spot | None = request.get("PLACE")
+    if spot is None:
+        _go(work, moved, request.get("WAY"))
+    elif spot.was is not None and spot.was.kind in ("it", "them") and len(moved) > 1:
+        put_back(work, request)
+    elif (where := place(work, spot, moved)) is not None:
+        ids = tuple(entity.id for entity in moved)
+        work.do(Move(ids=ids, place=where))
+        work.attend(ids)
+
+
+def _go(work: Work, moved: Sequence[Entity], way: Way) -> None:
+    if steps := moves(work, moved, way):
+        _all(work, steps)
+    else:
+        work.said.append(f"The {name(moved[0])} cannot go any further that way.")
+        work.attend(entity.id for entity in moved)
+
+
+def _all(work: Work, edits: Sequence[LayoutEdit]) -> None:
+    """Do edits as one: all that they change is talked of then."""
+    changed = [entity_id for edit in edits for entity_id in work.do(edit)]
+    work.attend(changed)
+
+
+@does("centre")
+def centre(work: Work, request: Request) -> None:
+    work.do(Move(ids=tuple(entity.id for entity in things(work, request)), place=Place(region=("center",))))
+
+
+@does("raise", "lower")
+def lift(work: Work, request: Request) -> None:
+    kind, amount = request.get("AMOUNT") or ("steps", 1.0)
+    down = 1 if request.do == "lower" else -1
+    way = Way("", 0, down, amount if kind == "steps" else 1.0, amount if kind == "share" else None)
+    _go(work, things(work, request), way)
+
+
+@does("misplaced")
+def misplaced(work: Work, request: Request) -> None:
+    """Move what is too far to one side a little to the other."""
+    way: Way = request.get("WAY")
+    _go(work, things(work, request), Way(way.text, -way.dx, -way.dy, way.steps, way.fraction))
+
+
+@does("put back")
+def put_back(work: Work, request: Request) -> None:
+    """Put things back where they were before they moved; what was removed comes back."""
+    if _undoes_removal(work, request):
+        return
+    try:
+        moved = things(work, request)
+    except Missing as missing:
+        _bring_back(work, missing.reference, missing)
+        return
+    first = bool(work.lists.set("at first") & set(request.text.split()))
+    edits: list[LayoutEdit] = []
+    for entity in moved:
+        if box := home(work, entity, first=first):
+            edits.append(Move(ids=(entity.id,), place=Place(box=box)))
+    if not edits:
+        raise Refused(f"The {name(moved[0])} has not been anywhere else.")
+    _all(work, edits)
+
+
+def _undoes_removal(work: Work, request: Request) -> bool:
+    """Bring "it" back where it was removed: by going back, if nothing else was changed then."""
+    references = request.get("THINGS") or (IT,)
+    last = work.focus[0] if work.focus else ()
+    here = {entity.id for entity in work.layout.entities}
+    if references[0].kind not in ("it", "them") or not last or here & set(last):
+        return False
+    gone = [entity for entity in map(work.entity, last) if entity is not None]
+    before = work.past[-1] if work.past else None
+    if not work.edits and before is not None:
+        rest = before.model_copy(update={"entities": tuple(e for e in before.entities if e.id not in last)})
+        if rest.model_copy(update={"prompt": work.layout.prompt}) == work.layout:
+            work.undo(1)
+            return True
+    _all(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in gone])
+    return True
+
+
+def _bring_back(work: Work, reference: Reference, missing: Missing) -> None:
+    """Add again what was removed, where it was."""
+    here = {entity.id for entity in work.layout.entities}
+    for layout in reversed(work.past):
+        gone = layout.model_copy(update={"entities": tuple(e for e in layout.entities if e.id not in here)})
+        try:
+            found = resolve(work, [reference], gone)
+        except Missing:
+            continue
+        _all(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in found])
+        return
+    raise missing
+
+
+# --- sizes
+
+
+@does("resize")
+def resize(work: Work, request: Request) -> None:
+    factor = request.get("factor") or request.get("MULTIPLIED")
+    _scale(work, things(work, request), request.get("SIZE") or Size("", factor=factor))
+
+
+@does("resize kind")
+def resize_kind(work: Work, request: Request) -> None:
+    """Scale what is there of a noun ("I want a bigger cat"); add one where there is none."""
+    new: Newcomer = request.get("NOUN")
+    reference = Reference(f"the {new.text}", new.noun, new.words)
+    found = resolve(work, [reference])
+    _scale(work, found, request.get("SIZE"))
+
+
+def _scale(work: Work, scaled: Sequence[Entity], size: Size) -> None:
+    """Scale each thing by a factor, by usual steps, or until it is as large as (or larger than) others."""
+    hosts = resolve(work, size.than) if size.than else []
+    edits: list[LayoutEdit] = []
+    for entity in scaled:
+        factor = size.factor or STEP**size.steps
+        if hosts:
+            largest = max(hosts, key=lambda host: host.box.area)
+            like = (largest.box.area / entity.box.area) ** 0.5
+            factor = like * (size.factor or STEP ** (0.5 * size.steps))
+            already = size.steps * (entity.box.area - largest.box.area) > 0
+            factor = STEP ** (0.5 * size.steps) if already else factor
+        factor = min(max(factor, LEAST), MOST)
+        if abs(factor - 1) > 0.01:
+            edits.append(Resize(ids=(entity.id,), factor=round(factor, 4)))
+    before = work.layout
+    _all(work, edits)
+    if work.layout == before:
+        work.said.append(f"The {name(scaled[0])} cannot be scaled that way: it has that size already.")
+
+
+@does("enlarge", "reduce")
+def scale(work: Work, request: Request) -> None:
+    """Scale things up or down, by as much as is said: "a bit", "by half", "to double its size", "two times"."""
+    up = request.do == "enlarge"
+    size: Size | None = request.get("SIZE")
+    if size is None:
+        kind, amount = request.get("AMOUNT") or ("steps", 1.0)
+        if kind == "steps":
+            factor = STEP ** (amount if up else -amount)
+        elif kind == "factor":
+            factor = amount if up else 1 / amount
+        else:
+            factor = 1 + amount if up else max(1 - amount, LEAST)
+        size = Size("", factor=factor)
+    _scale(work, things(work, request), size)
+
+
+@does("mismade", "undersized")
+def mismade(work: Work, request: Request) -> None:
+    """Make what is too big smaller, and what is too small (or not big enough) bigger."""
+    sign = request.get("BIG") * (1 if request.do == "undersized" else -1)
+    _scale(work, things(work, request), Size("", steps=1.0 if sign > 0 else -1.0))
+
+
+@does("same size")
+def same_size(work: Work, request: Request) -> None:
+    """Give things the size of others, or of the first of them."""
+    scaled = things(work, request)
+    model = resolve(work, request.get("other"))[0] if request.get("other") else scaled[0]
+    edits = [
+        Resize(ids=(entity.id,), factor=round(min(max((model.box.area / entity.box.area) ** 0.5, LEAST), MOST), 4))
+        for entity in scaled
+        if entity.id != model.id
+    ]
+    _all(work, edits)

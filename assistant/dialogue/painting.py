@@ -1,0 +1,112 @@
+"""What the requests about looks do: describe, background, weather, style, paint again; and those about versions."""
+
+from __future__ import annotations
+
+from eligen.assistant.dialogue.actions import does, ids, things
+from eligen.assistant.dialogue.kinds import matching
+from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request
+from eligen.assistant.dialogue.references import resolve
+from eligen.assistant.dialogue.work import Missing, Refused, Work
+from eligen.assistant.plan import Background, Describe, Move, Place, Redo, Regenerate, Style
+
+WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
+FEW = 3
+
+
+@does("describe")
+def describe(work: Work, request: Request) -> None:
+    """Give each thing adjectives, or the colour of others."""
+    look: Look = request.get("LOOK")
+    words = look.words
+    if look.like:
+        model = resolve(work, look.like)[0]
+        words = work.prompts.read(model.prompt).words("colour")
+        if not words:
+            raise Refused(f"I do not know the colour of {model.prompt}.")
+    described = things(work, request)
+    for entity in described:
+        work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, words)))
+    work.attend(ids(described))
+
+
+@does("background")
+def background(work: Work, request: Request) -> None:
+    """Change the background; putting one thing of several in the place where it is anyhow moves that thing."""
+    words: str = request.get("SETTING") or request.get("WORDS") or request.get("WORDS_BEFORE")
+    references: tuple[Reference, ...] = request.get("THINGS") or ()
+    if references and all(reference.kind == "noun" for reference in references):
+        found = resolve(work, references)
+        if words.split()[-1] in work.layout.background.split() and len(found) < len(work.layout.entities):
+            work.do(Move(ids=ids(found), place=Place(region=("bottom",))))
+            return
+    work.do(Background(prompt=words))
+
+
+@does("no background")
+def no_background(work: Work, request: Request) -> None:
+    work.do(Background(prompt="plain white background"))
+
+
+@does("weather")
+def weather(work: Work, request: Request) -> None:
+    """Add weather or a time of day to the background, in the place of what it was before."""
+    new: str = request.get("WEATHER")
+    known = {*WEATHERS, *work.lists.table("weather").values()}
+    kept = [
+        part
+        for part in work.layout.background.split(", ")
+        if (part and (part in WEATHERS) != (new in WEATHERS)) or part not in known
+    ]
+    work.do(Background(prompt=", ".join([*filter(None, kept), new])))
+
+
+@does("style")
+def style(work: Work, request: Request) -> None:
+    """Change the style, by words or by the picture that was sent."""
+    words: str = next(filter(None, map(request.get, ("STYLE", "STYLE_WORDS", "STYLE_BEFORE"))))
+    for prefix in ("the ", "an ", "a ", "style of "):
+        words = words.removeprefix(prefix)
+    words = words.removesuffix(" style")
+    work.do(Style(prompt=words))
+
+
+@does("no style")
+def no_style(work: Work, request: Request) -> None:
+    work.do(Style())
+
+
+@does("regenerate")
+def regenerate(work: Work, request: Request) -> None:
+    """Paint things again: those named, else all of the picture."""
+    newcomer: Newcomer | None = request.get("NOUN")
+    if newcomer is not None and newcomer.noun is not None:
+        found = matching(newcomer.noun, work.layout.entities, work.lists.lexicon, widely=False)
+        if not found:
+            raise Missing(Reference(newcomer.text, newcomer.noun))
+        latest = [entity for group in work.focus for entity in found if entity.id in group][:1]
+        again = latest or found[:1]
+    else:
+        again = things(work, request) if request.get("THINGS") else []
+    work.do(Regenerate(ids=ids(again)))
+    work.attend(ids(again))
+
+
+@does("dislike")
+def dislike(work: Work, request: Request) -> None:
+    """Remember what is not liked: another sentence may say what to do about it."""
+    things(work, request)
+
+
+@does("undo")
+def undo(work: Work, request: Request) -> None:
+    work.undo((request.get("NUMBER") or 1) * (request.get("TIMES") or 1))
+
+
+@does("undo all")
+def undo_all(work: Work, request: Request) -> None:
+    work.undo(len(work.context.layouts) - 1)
+
+
+@does("redo")
+def redo(work: Work, request: Request) -> None:
+    work.edits = [Redo(steps=min((request.get("NUMBER") or 1) * (request.get("TIMES") or 1), 100))]

@@ -1,0 +1,78 @@
+"""Questions back: which of several things is meant, or what to do about one that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eligen.assistant.dialogue.kinds import noun_of
+from eligen.assistant.dialogue.meanings import Reference
+from eligen.assistant.dialogue.places import name
+from eligen.assistant.dialogue.replies import listed, number
+from eligen.assistant.dialogue.work import Missing, Unclear
+from eligen.assistant.language.inflection import plural
+from eligen.assistant.language.lexicon import Lexicon
+from eligen.tools.layout import Entity
+
+MOST_OPTIONS = 8
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+CLOSE = 0.03
+
+
+def labels(entities: Sequence[Entity]) -> list[str]:
+    """Return a short name for each of some entities that tells it from the others."""
+    names = [f"the {name(entity)}" for entity in entities]
+    if len(set(names)) == len(names):
+        return names
+    xs, ys = zip(*(entity.box.centre for entity in entities), strict=True)
+    axis = 0 if max(xs) - min(xs) >= max(ys) - min(ys) else 1
+    order = sorted(entities, key=lambda entity: entity.box.centre[axis])
+    sides = (("left", "right"), ("top", "bottom"))[axis]
+    if len(order) == 2:
+        words = list(sides)
+    elif len(order) == 3:
+        words = [sides[0], "middle", sides[1]]
+    else:
+        words = list(ORDINALS[: len(order)])
+    return [f"the {words[order.index(entity)]} one" for entity in entities]
+
+
+def which(unclear: Unclear, lexicon: Lexicon) -> str:
+    """Return the question which of several things is meant."""
+    kinds = {noun_of(entity, lexicon).name for entity in unclear.entities}
+    count = len(unclear.entities)
+    if len(kinds) > 1:
+        return f'What do you mean by "{unclear.reference.text}": {_or(labels(unclear.entities[:MOST_OPTIONS]))}?'
+    told = _or(labels(unclear.entities)) if count <= MOST_OPTIONS else "one of them"
+    return f"There are {number(count)} {plural(kinds.pop())}: do you mean {told}?"
+
+
+def _or(names: Sequence[str]) -> str:
+    return listed(names).replace(" and ", " or ") if len(names) > 1 else names[0]
+
+
+def absent(missing: Missing) -> str:
+    """Return the sentence that says what is not there."""
+    if missing.why:
+        return missing.why
+    reference = missing.reference
+    if reference.noun is None:
+        return f'I do not see what you mean by "{reference.text}".'
+    named = described(reference)
+    return f"There is no {named} in the picture."
+
+
+def described(reference: Reference) -> str:
+    """Return what a reference speaks of: its adjectives and its noun."""
+    assert reference.noun is not None
+    words = [word for word in reference.words if word not in ("and", ",", "other") and not word.startswith("from ")]
+    return " ".join((*words, reference.noun.name))
+
+
+def shall_i_add(missing: Missing) -> str:
+    """Return the question whether to add what is not there."""
+    return f"{absent(missing)} Shall I add one?"
+
+
+def do_you_mean(missing: Missing) -> str:
+    """Return the question whether something similar is meant."""
+    return f"{absent(missing)} Do you mean {_or(labels(missing.near))}?"

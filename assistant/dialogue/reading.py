@@ -1,0 +1,59 @@
+"""What messages ask for, by themselves: their requests, and which kinds of message they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from eligen.assistant.context import Message
+from eligen.assistant.dialogue.grammar import Reading, grammar
+from eligen.assistant.dialogue.meanings import Request
+from eligen.assistant.dialogue.messages import sentences
+from eligen.assistant.dialogue.wordlists import wordlists
+from eligen.assistant.language.lexicon import Lexicon
+
+IDLE = frozenset(("keep", "nothing", "dislike", "thanks", "greet", "topic"))
+BACK = frozenset(("undo", "undo all", "redo"))
+MOST_UNREAD = 2
+MISSPELT = 0.2
+
+
+@lru_cache(maxsize=512)
+def readings(tokens: tuple[str, ...], lexicon: Lexicon) -> tuple[Reading, ...]:
+    """Return the ways to read a sentence that leave few of its words unread, the likeliest first.
+
+    A sentence that makes no sense is read again with its slips of the pen put right.
+    """
+    found = _readings(tokens, lexicon)
+    respelt = tuple(wordlists(lexicon).respelt(token) for token in tokens)
+    better = _readings(respelt, lexicon) if respelt != tokens else ()
+    return better if better and (not found or better[0].cost + MISSPELT < found[0].cost) else found
+
+
+def _readings(tokens: tuple[str, ...], lexicon: Lexicon) -> tuple[Reading, ...]:
+    return tuple(reading for reading in grammar(lexicon).read(tokens) if _readable(reading, len(tokens)))
+
+
+def _readable(reading: Reading, length: int) -> bool:
+    spare = min(MOST_UNREAD, length // 4)
+    loose = reading.requests and all(request.loose for request in reading.requests)
+    return len(reading.unread) <= (0 if loose else spare)
+
+
+def requests_of(text: str, lexicon: Lexicon) -> list[Request]:
+    """Return the requests of a message in its likeliest reading."""
+    found: list[Request] = []
+    for sentence in sentences(text):
+        best = readings(sentence.tokens, lexicon)[:1]
+        found += best[0].requests if best else ()
+    return found
+
+
+def changing(requests: Sequence[Request]) -> list[Request]:
+    """Return the requests that change the layout."""
+    return [r for r in requests if r.do not in IDLE | BACK and not r.do.startswith("ask")]
+
+
+def is_question(message: Message) -> bool:
+    """Tell whether a message of the assistant asks something back."""
+    return message.role == "assistant" and message.text.rstrip().endswith("?")

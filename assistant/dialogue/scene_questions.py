@@ -1,0 +1,160 @@
+"""Answering questions about the picture from its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eligen.assistant.dialogue.actions import does
+from eligen.assistant.dialogue.kinds import matching
+from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.picks import is_at
+from eligen.assistant.dialogue.places import name
+from eligen.assistant.dialogue.references import hosts, resolve
+from eligen.assistant.dialogue.replies import listed, number
+from eligen.assistant.dialogue.work import Missing, Work
+from eligen.assistant.language.inflection import plural
+from eligen.tools.layout import Box, Entity, Layout
+
+CAN = "You can tell me to add, remove, move, scale, recolour, replace, copy or exchange things, and to undo."
+
+
+@does("ask count")
+def how_many(work: Work, request: Request) -> None:
+    try:
+        found = _asked(work, request, many=True)
+    except Missing as missing:
+        found, noun = [], missing.reference.noun
+        work.said.append(f"There are no {plural(noun.name)} in the picture." if noun else "There are none.")
+        return
+    what = listed([entity.prompt for entity in found])
+    work.said.append(f"There {'are' if len(found) > 1 else 'is'} {number(len(found))}: {what}.")
+
+
+@does("ask list")
+def what_is_there(work: Work, request: Request) -> None:
+    work.said.append(f"I see {overview(work.layout)}.")
+
+
+@does("ask where")
+def where(work: Work, request: Request) -> None:
+    for entity in _asked(work, request):
+        work.said.append(f"The {name(entity)} is {whereabouts(entity, work.layout.entities)}.")
+
+
+@does("ask look")
+def looks(work: Work, request: Request) -> None:
+    for entity in _asked(work, request):
+        work.said.append(f"It is {entity.prompt}.")
+
+
+@does("ask whether")
+def whether_there(work: Work, request: Request) -> None:
+    """Answer "is there a cat next to the tree?"."""
+    news: tuple[Newcomer, ...] = request.get("NEWS") or ()
+    if not news:
+        found = _asked(work, request)
+    else:
+        found = []
+        for newcomer in news:
+            if newcomer.noun is not None:
+                same = matching(newcomer.noun, work.layout.entities, work.lists.lexicon, widely=True)
+                found += [e for e in same if all(work.prompts.shows(e.prompt, word) for word in newcomer.words)]
+    spot: Spot | None = request.get("PLACE")
+    if spot is not None:
+        found = [entity for entity in found if is_at(spot, entity, hosts(work))]
+    work.attend(entity.id for entity in found)
+    work.said.append(f"Yes: {listed([entity.prompt for entity in found])}." if found else "No, there is not.")
+
+
+@does("ask true")
+def whether_so(work: Work, request: Request) -> None:
+    """Answer "is the cat red?" and "is the cat left of the dog?"."""
+    spot, look = request.get("PLACE"), request.get("LOOK")
+    for entity in _asked(work, request):
+        if spot is not None:
+            true = is_at(spot, entity, hosts(work))
+        else:
+            true = look is None or all(work.prompts.shows(entity.prompt, word) for word in look.words)
+        seen = f"it is {whereabouts(entity, work.layout.entities)}" if spot else f"it is {entity.prompt}"
+        work.said.append(f"Yes, {seen}." if true else f"No, {seen}.")
+
+
+@does("ask beside")
+def what_is_beside(work: Work, request: Request) -> None:
+    found = [entity for entity in work.layout.entities if is_at(request.get("PLACE"), entity, hosts(work))]
+    work.said.append(f"{listed([entity.prompt for entity in found]).capitalize() or 'Nothing'}.")
+
+
+@does("ask size")
+def how_big(work: Work, request: Request) -> None:
+    """Answer "how big is the cat?" and "which dog is bigger?"."""
+    if not request.get("THINGS"):
+        _which(work, request)
+        return
+    for entity in _asked(work, request):
+        across, down = round(100 * entity.box.width), round(100 * entity.box.height)
+        work.said.append(f"The {name(entity)} takes {across} % of the picture's width and {down} % of its height.")
+
+
+def _which(work: Work, request: Request) -> None:
+    new: Newcomer | None = request.get("NOUN")
+    noun = new.noun if new is not None else None
+    said = request.text.split()[-1]
+    reference = Reference(request.text, noun, (said,), kind="noun" if noun else "one")
+    (found,) = resolve(work, [reference])[:1]
+    work.attend([found.id])
+    work.said.append(f"The {name(found)} {whereabouts(found, work.layout.entities)}.")
+
+
+@does("ask background")
+def which_background(work: Work, request: Request) -> None:
+    work.said.append(f"The background is {work.layout.background or 'left open'}.")
+
+
+@does("ask style")
+def which_style(work: Work, request: Request) -> None:
+    work.said.append(f"The style is {work.layout.style or 'left open'}.")
+
+
+@does("ask help")
+def what_can_i_say(work: Work, request: Request) -> None:
+    work.said.append(f"I plan pictures and change them as you say. {CAN}")
+
+
+def _asked(work: Work, request: Request, *, many: bool = False) -> list[Entity]:
+    references = request.get("THINGS") or (Reference("it", kind="it"),)
+    found = resolve(work, references)
+    work.attend(entity.id for entity in found)
+    return found
+
+
+def overview(layout: Layout) -> str:
+    """Return everything in a layout in words."""
+    shown = listed([entity.prompt for entity in layout.entities]) or "nothing in particular"
+    around = f"; the background is {layout.background}" if layout.background else ""
+    return f"{shown}{around}{f'; the style is {layout.style}' if layout.style else ''}"
+
+
+def whereabouts(entity: Entity, entities: Sequence[Entity]) -> str:
+    """Return where an entity is: its part of the canvas and its nearest neighbour."""
+    x, y = entity.box.centre
+    down = "at the top" if y < 0.36 else "at the bottom" if y > 0.64 else ""
+    across = "on the left" if x < 0.4 else "on the right" if x > 0.6 else ""
+    part = " ".join(filter(None, (down, across))) or "in the middle"
+    others = [other for other in entities if other.id != entity.id]
+    if not others:
+        return part
+    near = min(others, key=lambda other: _apart(entity.box, other.box))
+    return f"{part}, {_side(entity.box, near.box)} the {name(near)}"
+
+
+def _apart(one: Box, other: Box) -> float:
+    (x, y), (u, v) = one.centre, other.centre
+    return (x - u) ** 2 + (y - v) ** 2
+
+
+def _side(one: Box, other: Box) -> str:
+    dx, dy = one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]
+    if abs(dx) >= abs(dy):
+        return "to the left of" if dx < 0 else "to the right of"
+    return "above" if dy < 0 else "below"

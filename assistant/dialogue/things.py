@@ -1,0 +1,266 @@
+"""Reading references: "the second dog", "both of them", "the ball furthest to the left", "everything but the cat"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from eligen.assistant.dialogue.kinds import plain
+from eligen.assistant.dialogue.meanings import Reference, Spot
+from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.wordlists import WordLists
+from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
+from eligen.assistant.language.tokens import number
+
+REACH = 12
+JOINERS = ("and", ",", "or", "plus", "&")
+BUT = ("but", "except", "besides", "excluding", "without")
+EVERY = ("all", "each", "every", "both", "any", "either")
+HAVING = ("with", "wearing", "holding", "carrying", "that has", "in")
+OPEN = ("in", "on", "at", "by", "near", "with", "wearing", "holding", "carrying", "under", "over")
+
+
+class ThingReader:
+    """Slot readers for things that are in the picture."""
+
+    def __init__(self, lists: WordLists) -> None:
+        self.lists = lists
+        self.lexicon = lists.lexicon
+        self.noun_phrases = NounPhraseReader(lists.lexicon)
+
+    # --- slots
+
+    def things(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read one or several references, the most words first: "the cat, the dog and both trees"."""
+        found: list[Slotted] = []
+        open_ends = [Slotted((), at)]
+        while open_ends:
+            done, start, cost = open_ends.pop()
+            for reference, end, extra in text.slot("THING", start):
+                listed = Slotted((*done, reference), end, cost + extra)
+                found.append(listed)
+                joined = self._joined(text, end)
+                if joined and len(listed.value) < REACH:
+                    open_ends.append(Slotted(listed.value, joined, listed.cost))
+        yield from sorted(self._with_exceptions(text, found), key=lambda hit: -hit.end)
+
+    def plain_things(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read references without an article or pronoun before them: "dogs" of "no dogs"."""
+        return (
+            hit for hit in text.slot("THINGS", at) if hit.value[0].kind == "noun" and self._is_bare(text.tokens[at])
+        )
+
+    def _is_bare(self, word: str) -> bool:
+        return word not in self.lexicon.set("determiners") | self.lexicon.set("possessives") | {"a", "an"}
+
+    def _joined(self, text: Sentence, end: int) -> int:
+        """Return where the next reference of a list starts, 0 where none does."""
+        start = end
+        while start < len(text) and text.tokens[start] in JOINERS:
+            start += 1
+        if text.tokens[end : end + 3] == ["as", "well", "as"]:
+            return end + 3
+        return start if start > end else 0
+
+    def _with_exceptions(self, text: Sentence, found: list[Slotted]) -> Iterator[Slotted]:
+        """Yield references, also with "all_of_them" behind them and less what "except" names."""
+        for hit in found:
+            yield hit
+            ends = {end for start in text.starts(hit.end) for end in text.grammar.ends("all_of_them", text, start)}
+            for end in ends:
+                every = tuple(replace(reference, number=None) for reference in hit.value)
+                yield Slotted(every, end, hit.cost)
+            for value, after, cost in [hit, *(Slotted(hit.value, end, hit.cost) for end in ends)]:
+                for start in self._exceptions(text, after):
+                    for without, end, extra in text.slot("THINGS", start):
+                        last = replace(value[-1], without=without, number=None)
+                        yield Slotted((*value[:-1], last), end, cost + extra)
+
+    def _exceptions(self, text: Sentence, at: int) -> list[int]:
+        tokens, found = text.tokens, []
+        at += tokens[at : at + 1] == [","]
+        for phrase in (*BUT, "except for", "apart from", "other than", "but not", "with the exception of", "not"):
+            words = phrase.split()
+            if tokens[at : at + len(words)] == words:
+                found.append(at + len(words))
+        return found
+
+    def thing(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read one reference."""
+        found: dict[int, Slotted] = {}
+        for hit in (*self._pronouns(text, at), *self._quantified(text, at), *self._named(text, at)):
+            for more in (hit, *self._narrowed(text, hit)):
+                if more.end not in found or more.cost < found[more.end].cost:
+                    found[more.end] = more
+        return iter(sorted(found.values(), key=lambda hit: -hit.end))
+
+    def owner(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read "its", "their" as the things that they stand for."""
+        if hit := self.lists.find("owners", text.tokens, at):
+            yield Slotted((Reference(text.tokens[at], kind=hit[0]),), hit[1])
+
+    # --- what a reference may be
+
+    def _pronouns(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        if hit := self.lists.find("pronouns", text.tokens, at):
+            kind, end = hit
+            yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind=kind), end)
+
+    def _quantified(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read "all of the dogs", "the second of them", "the bigger one of the two dogs"."""
+        tokens = text.tokens
+        for of in range(at + 1, min(at + 6, len(tokens) - 1)):
+            if tokens[of] != "of":
+                continue
+            words = [word for word in tokens[at:of] if word not in ("the", "one", "ones", "every", "single")]
+            every = (bool(words) and words[0] in EVERY) or tokens[at:of] == ["every", "one"]
+            count = number(words[-1], self.lexicon) if words else None
+            picks = [word for word in words if word not in EVERY and number(word, self.lexicon) is None]
+            if not (every or picks or count) or not all(map(self._picks, picks)):
+                continue
+            for inner, end, cost in (*self._named(text, of + 1), *self._pronouns(text, of + 1)):
+                size = None if every else count or (1 if picks or words == [] else inner.number)
+                said = " ".join(tokens[at:end])
+                yield Slotted(replace(inner, text=said, words=(*picks, *inner.words), number=size), end, cost)
+
+    def _picks(self, word: str) -> bool:
+        """Tell whether a word chooses among equal things."""
+        tables = ("ordinals", "sides", "measures", "newness")
+        return any(word in self.lists.table(name) for name in tables) or self.lexicon.is_adjective(word)
+
+    def _named(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read noun phrases that start there, of every length: a later word may belong to what is said of them."""
+        objects = {"thing": "object", "things": "objects"}
+        tokens, ends = [objects.get(token, token) for token in text.tokens], set[int]()
+        ordinal = tokens[at] == "the" and at + 2 < len(tokens) and tokens[at + 1] in self.lists.table("ordinals")
+        several = ordinal and number(tokens[at + 2], self.lexicon)
+        start = at + 2 if several else at
+        for stop in range(min(len(tokens), start + REACH), start, -1):
+            hit = self.noun_phrases.read(tokens[:stop], start, bare=True)
+            if hit is None or hit[1] in ends or not (reference := self._reference(hit[0])):
+                continue
+            ends.add(hit[1])
+            words = (tokens[at + 1], *reference.words) if several else reference.words
+            said = " ".join(tokens[at : hit[1]])
+            yield Slotted(replace(reference, text=said, words=words), hit[1], self._strangeness(hit[0], tokens, at))
+
+    def _reference(self, phrase: NounPhrase) -> Reference | None:
+        """Return the reference that a noun phrase makes, None where it names no thing."""
+        noun, words = phrase.noun, phrase.modifiers
+        said = phrase.text.split()
+        first = said[0]
+        if self.lists.set("persons") & set(said):
+            return None
+        if noun is None:
+            if said == ["one"]:
+                return None
+            counted, headed = phrase.text.endswith("of them"), said[-1] in ("one", "ones", "other", "others")
+            if not counted and (not (headed or phrase.definite) or {"one", "ones"} & set(said[:-1])):
+                return None
+            plural = phrase.text.split()[-1] in ("ones", "others")
+            kind = "other" if "other" in phrase.text.split() or "others" in phrase.text.split() else "one"
+            size = None if plural or first in EVERY else phrase.count
+            return Reference(phrase.text, None, words, size, kind, phrase.definite)
+        colours, noun = plain(noun, self.lexicon)
+        words = (*words, *colours)
+        if self.lists.is_no_noun(noun) or (" of " in phrase.text and self._part_of(phrase)):
+            return None
+        if noun.name in self.lists.set("unplaceable") or words[:1] == ("more",) or (phrase.negated and first == "no"):
+            return None
+        if "other" in phrase.text.split():
+            words = ("other", *words)
+        whole = first in EVERY or (phrase.plural and not phrase.numbered) or (phrase.definite and phrase.numbered)
+        counted = phrase.numbered and " of " in phrase.text
+        number = None if (whole and not counted) or first == "both" else phrase.count
+        definite = phrase.definite or first in EVERY or not phrase.determined or "other" in words
+        return Reference(phrase.text, noun, words, number, "noun", definite)
+
+    def _part_of(self, phrase: NounPhrase) -> bool:
+        """Tell whether only a part or a trait of something is meant ("the size of the bird")."""
+        before = phrase.text.split(" of ")[0].split()[-1]
+        return before in self.lists.set("unplaceable") | self.lists.set("markings")
+
+    def _strangeness(self, phrase: NounPhrase, tokens: list[str], at: int) -> float:
+        """Return how unlikely a noun phrase is to be meant as one: unknown nouns, odd adjectives, no article."""
+        cost = 0.0
+        if phrase.noun is not None:
+            cost += (0.3 + 0.5 * (not phrase.determined)) * (not phrase.noun.known) + 0.3 * (
+                phrase.noun.kind in ("abstract", "place", "part")
+            )
+            cost += 0.15 * (not phrase.determined) + 0.6 * (phrase.determined and not self._pointed(phrase))
+        elif not phrase.definite and "other" not in phrase.text.split():
+            cost += 1.5 * (tokens[at] in ("a", "an", "another"))
+        elif phrase.text == "the one":
+            cost += 0.2
+        for word in phrase.modifiers:
+            cost += 0.0 if self._picks(word) or word in ("and", ",", "other") else 0.25
+        return cost + 0.3 * (tokens[at] in OPEN)
+
+    def _pointed(self, phrase: NounPhrase) -> bool:
+        first = phrase.text.split()[0]
+        return phrase.definite or first in EVERY or " of " in phrase.text or "other" in phrase.text.split()
+
+    # --- what narrows it down
+
+    def _narrowed(self, text: Sentence, hit: Slotted) -> Iterator[Slotted]:
+        """Yield a reference with what is said behind it: "on the left", "furthest to the left", "that you added"."""
+        reference: Reference = hit.value
+        if reference.kind not in ("noun", "one", "other", "all"):
+            return
+        start = self._relative(text, hit.end)
+        for word, end in self._extremes(text, start):
+            longer = self._longer(text, reference, hit.end, end, words=(word, *reference.words))
+            yield Slotted(longer, end, hit.cost + 0.05)
+        if reference.kind == "other":
+            return
+        for spot, end, cost in (*text.slot("SPOT", start), *self._nearest(text, start)):
+            far = 0.05 if spot.region else 0.12
+            where = (*reference.where, spot)
+            yield Slotted(self._longer(text, reference, hit.end, end, where=where), end, hit.cost + cost + far)
+        for words, end, cost in (*self._looking(text, hit.end, start), *self._having(text, start)):
+            longer = self._longer(text, reference, hit.end, end, words=(*reference.words, *words))
+            yield Slotted(longer, end, hit.cost + cost + 0.05)
+
+    def _looking(self, text: Sentence, at: int, start: int) -> Iterator[Slotted]:
+        """Yield the adjectives of "that is red"."""
+        for look, end, cost in text.slot("LOOK", start) if start > at else ():
+            yield Slotted(look.words, end, cost)
+
+    def _having(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Yield what is said with "with the white fur", "wearing a hat"."""
+        if at + 1 >= len(text) or text.tokens[at] not in HAVING:
+            return
+        for stop in range(min(len(text), at + REACH), at + 1, -1):
+            hit = self.noun_phrases.read(text.tokens[:stop], at + 1, bare=True)
+            if hit and hit[1] == stop and hit[0].noun is not None:
+                own = hit[0].noun.kind == "part" or hit[0].noun.name in self.lists.set("markings")
+                words = hit[0].modifiers if own else (*hit[0].modifiers, hit[0].noun.name)
+                yield Slotted(words, stop, 0.1 if own or hit[0].definite else 0.9)
+
+    def _nearest(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        for start in text.grammar.ends("nearest", text, at):
+            for things, end, cost in text.slot("THINGS", start):
+                yield Slotted(Spot(" ".join(text.tokens[at:end]), relation="next", of=things), end, cost)
+
+    def _longer(self, text: Sentence, reference: Reference, at: int, end: int, **fields: object) -> Reference:
+        said = " ".join((reference.text, *text.tokens[at:end]))
+        return replace(reference, text=said, **fields)  # type: ignore[arg-type]
+
+    def _relative(self, text: Sentence, at: int) -> int:
+        """Return where a phrase goes on behind "that is", "standing", "located"; `at` itself without one."""
+        return next(iter(text.grammar.ends("standing", text, at)), at)
+
+    def _extremes(self, text: Sentence, at: int) -> Iterator[tuple[str, int]]:
+        """Yield "furthest to the left", "from the right", "(that) you just added" as words, and where they end."""
+        tokens, table = text.tokens, self.lists.table("sides")
+        for end in text.grammar.ends("most_towards", text, at):
+            end += tokens[end : end + 1] == ["the"]
+            if end < len(tokens) and tokens[end] in table:
+                after = end + 1
+                while after < len(tokens) and tokens[after] in (*self.lists.lists["edge"], "hand"):
+                    after += 1
+                yield table[tokens[end]], after
+        if tokens[at : at + 2] == ["from", "the"] and tokens[at + 2 : at + 3] and tokens[at + 2] in table:
+            yield f"from {table[tokens[at + 2]]}", at + 3
+        for end in text.grammar.ends("just_added", text, at):
+            yield "new", end
