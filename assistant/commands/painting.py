@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eligen.assistant.commands.interrupts import ending_at_once
 from eligen.assistant.commands.options import note
 from eligen.tools.errors import UserError
 from eligen.tools.profiles import Profile
@@ -50,7 +51,7 @@ class Easel:
                 raise UserError(f"cannot write {target}: {error.strerror or error}") from error
 
     def _load(self, profile: Profile) -> Painter:
-        with progress(f"loading {profile.name}", "part", total=2) as bar:
+        with ending_at_once(), progress(f"loading {profile.name}", "part", total=2) as bar:
             from eligen.tools.generation import Painter  # takes seconds: PyTorch, diffusers and transformers come along
 
             bar.update()
