@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let an interrupt end the process with 130 and no words: libraries that are half imported answer it with tracebacks.
+    """Let an interrupt end the process with 130 and no words: half imported libraries answer it with tracebacks.
 
     Only around what leaves nothing unfinished on the disk.
     """
