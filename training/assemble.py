@@ -59,8 +59,10 @@ def main() -> None:
     nouns = World().nouns[: args.nouns]
     lines = ",\n".join(json.dumps(noun, ensure_ascii=False) for noun in nouns)
     (folder / "vocabulary.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    models["clip"] = CLIPModel.from_pretrained(folder / "clip", dtype=torch.bfloat16)
-    models["sam"] = read_sam(folder / SAM_FILE)
+    if (folder / "clip").is_dir():
+        models["clip"] = CLIPModel.from_pretrained(folder / "clip", dtype=torch.bfloat16)
+    if (folder / SAM_FILE).is_file():
+        models["sam"] = read_sam(folder / SAM_FILE)
     rows = [
         f"| {n} | {type(m).__name__} | {sum(p.numel() for p in m.parameters()) / 1e6:.2f} M |"
         for n, m in models.items()
