@@ -74,7 +74,7 @@ def outcome(reply: str, context: Context) -> str:
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
     rules = any(RULES in notice for notice in plan.notices)
     for edits in (plan.edits, *(option.edits for option in plan.question.options)) if plan.question else (plan.edits,):
-        if edits and not rules:
+        if edits:
             check(edits, context)
     return "rules" if rules else "asked" if plan.question else "planned"
 

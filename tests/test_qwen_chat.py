@@ -1,24 +1,31 @@
 """Local Qwen-VL: real folders of random weights, held to a plan while they decode."""
 
 import json
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
+import llguidance.hf
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_models import clip_tokenizer
-from tiny_qwen import END, save_qwen2_5, save_qwen3
+from tiny_qwen import END, qwen_tokenizer, save_qwen2_5, save_qwen3
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.mangler import EDITS, TOKENS
 from eligen.assistant.agents.answer_schema import answer_schema
+from eligen.assistant.agents.answers import read_answer
 from eligen.assistant.agents.model_planner import ModelPlanner
 from eligen.assistant.chat_models.base import ChatMessage, OnToken, Schema
+from eligen.assistant.chat_models.constrained import JsonMask
 from eligen.assistant.chat_models.qwen import QwenChat, batch_of, load
 from eligen.assistant.commands.planners import get_planner
 from eligen.assistant.context import Context, Message
 from eligen.assistant.edits import apply
+from eligen.assistant.plan import Plan
 from eligen.prompts import render
 from eligen.tools.errors import ModelOutputError, UserError
 from eligen.tools.layout import Box, Entity, Layout
@@ -86,6 +93,27 @@ def test_random_weights_answer_with_a_plan_when_held_to_the_schema(folder: Path,
         if plan.edits:
             apply(PETS, plan.edits)
     assert plans
+
+
+def test_whatever_the_schema_lets_a_decoder_write_is_json_of_it_and_mostly_a_plan(context: Context):
+    """Walk at random through the grammar, as the worst model would; what no grammar can tell is refused by reading."""
+    tokenizer = qwen_tokenizer(SPOKEN)
+    grammar = llguidance.hf.from_tokenizer(tokenizer, n_vocab=len(tokenizer), eos_token=tokenizer.eos_token_id)
+    rng, plans, walks = random.Random(0), 0, 16
+    for walk in range(walks):
+        now = context if walk % 2 else Context()
+        schema = answer_schema(now)
+        mask, tokens = JsonMask(grammar, schema), [0]
+        while tokens[-1] != tokenizer.eos_token_id:
+            scores = mask(torch.tensor([tokens]), torch.zeros(1, len(tokenizer)))
+            allowed = scores[0].isfinite().nonzero().flatten().tolist()
+            closing = [token for token in allowed if '"' in tokenizer.decode([token])]
+            tokens.append(rng.choice(closing if closing and rng.random() < 0.5 else allowed))
+        text = tokenizer.decode(tokens[1:-1])
+        jsonschema.validate(json.loads(text), schema)
+        with suppress(ModelOutputError):
+            plans += isinstance(read_answer(text, now, "paint"), Plan)
+    assert plans > walks / 2
 
 
 def test_pictures_reach_the_model_and_data_cannot_end_a_message(folder: Path, context: Context):

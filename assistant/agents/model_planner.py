@@ -24,6 +24,7 @@ MOST_MESSAGES = 12
 MOST_ATTACHMENTS = 4
 ATTACHMENT_SIDE = 768
 MOST_QUOTED = 2000
+MOST_TOLD = 160
 BLIND = "the language model takes no pictures: it planned from the layout alone"
 
 
@@ -62,7 +63,9 @@ class ModelPlanner:
         if self.fallback is None:
             raise UserError(f"the language model gave no usable plan: {problem}")
         plan = self.fallback.plan(text, context)
-        return _noticed(plan, f"the language model gave no usable plan ({problem}): planned by rules instead")
+        return _noticed(
+            plan, f"the language model gave no usable plan ({problem[:MOST_TOLD]}): planned by rules instead"
+        )
 
 
 def _chosen(message: str, question: Question | None) -> Plan | None:
