@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
+from scripted import Planner, Sketcher
 
 from eligen.assistant.cli import main
+from eligen.assistant.commands.talking import Script, perform
+from eligen.assistant.session import Session
 
 FAST = ("--size", "64x64", "--steps", "1", "--seed", "5", "--no-critic")
 TALK = ("a red cat to the left of a blue dog", "thanks", "make the cat green")
@@ -85,14 +88,14 @@ def test_a_script_without_a_session_is_a_fresh_one_and_with_one_goes_on(chat: Ch
     assert records("d")[0]["version"] == 2
 
 
-def test_before_the_first_picture_there_is_an_empty_canvas(chat: Chat):
+def test_the_first_picture_cannot_be_undone(chat: Chat):
     write_script("a red cat", "undo")
     chat("--script", "talk.jsonl", "--out", "out")
-    first, second = records("out")
+    first, same = records("out")
     assert first["painted"]
-    assert (second["entities"], second["version"], second["error"]) == ([], 0, None)
-    with Image.open("out/02.png") as image:
-        assert image.getcolors() == [(64 * 64, (255, 255, 255))]
+    assert not same["painted"]
+    assert (same["entities"], same["version"], same["error"]) == (first["entities"], 1, None)
+    assert Path("out/01.png").read_bytes() == Path("out/02.png").read_bytes()
 
 
 def test_a_question_repeats_the_picture_and_the_next_line_answers(chat: Chat):
