@@ -70,8 +70,6 @@ def chat(
     from eligen.assistant.session import Session
 
     eye = get_eye(chosen, getattr(thinker, "model", None), device=device) if critic else None
-    if critic and eye is None:
-        note(f"profile {profile} has no eye (Sam and CLIP weights): pictures are not checked")
     painter = LazyPainter(profile=chosen, device=device, offload=offload, quantization=quantization, progress=note)
     with Session.open(
         session,
@@ -84,6 +82,8 @@ def chat(
         steps=steps,
         approve=approve,
     ) as opened:
+        if critic and eye is None:
+            note(f"profile {profile} has no eye (Sam and CLIP weights): pictures are not checked")
         if lines:
             perform(opened, lines)
         else:
