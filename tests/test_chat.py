@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
-from scripted import Planner, Sketcher
 
 from eligen.assistant.cli import main
-from eligen.assistant.commands.talking import Script, perform
-from eligen.assistant.session import Session
 
 FAST = ("--size", "64x64", "--steps", "1", "--seed", "5", "--no-critic")
 TALK = ("a red cat to the left of a blue dog", "thanks", "make the cat green")
