@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
+from scripted import Planner, Sketcher
 
 from eligen.assistant.cli import main
+from eligen.assistant.commands.talking import Script, perform
+from eligen.assistant.session import Session
 
 FAST = ("--size", "64x64", "--steps", "1", "--seed", "5", "--no-critic")
 TALK = ("a red cat to the left of a blue dog", "thanks", "make the cat green")
@@ -93,6 +96,18 @@ def test_the_first_picture_cannot_be_undone(chat: Chat):
     assert not same["painted"]
     assert (same["entities"], same["version"], same["error"]) == (first["entities"], 1, None)
     assert Path("out/01.png").read_bytes() == Path("out/02.png").read_bytes()
+
+
+def test_before_the_first_picture_there_is_an_empty_canvas():
+    write_script("remove the cat", "a red cat and a blue dog")
+    script = Script.read(Path("talk.jsonl"), Path("out"))
+    with Session.open(planner=Planner(), painter=Sketcher(), size=(64, 64)) as session:
+        perform(session, script)
+    first, second = records("out")
+    assert (first["error"], first["entities"], first["version"]) == ("there is no picture yet to change", [], 0)
+    assert second["version"] == 1
+    with Image.open("out/01.png") as image:
+        assert image.getcolors() == [(64 * 64, (255, 255, 255))]
 
 
 def test_a_question_repeats_the_picture_and_the_next_line_answers(chat: Chat):
