@@ -275,7 +275,9 @@ def test_models_vocabulary_lists_trained_nouns_as_json(capsys: pytest.CaptureFix
 
 
 def test_an_interrupt_ends_quietly(tiny_model_dir: Path):
-    run = [sys.executable, "-c", "import sys; from eligen.assistant.cli import main; sys.exit(main())"]
+    # who runs the tests in the background has interrupts ignored, and children inherit that
+    attentive = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = [sys.executable, "-c", f"{attentive}; from eligen.assistant.cli import main; sys.exit(main())"]
     design = ["design", SENTENCE, "--out", "x.png", "--model-dir", str(tiny_model_dir), "--steps", "200"]
     with subprocess.Popen(
         [*run, *design, "--size", "1024x1024"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
