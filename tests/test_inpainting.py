@@ -187,6 +187,28 @@ def test_where_nothing_is_asked_for_the_surroundings_go_on(photo: Path) -> None:
     assert (whole.strengths == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("changes", "prompts", "said"),
+    [
+        ({"keep": [LEFT, RIGHT]}, [], "a beach, pencil drawing"),
+        ({"keep": [LEFT]}, ["a red cat"], "a red cat on the grass"),
+        (
+            {"region": [LEFT, RIGHT], "carried": [{"source": LEFT, "target": RIGHT}]},
+            ["a tree"],
+            "a red cat on the grass",
+        ),
+        ({"region": [RIGHT]}, ["a tree", "a red cat"], "a red cat on the grass"),
+        ({"keep": [LEFT, RIGHT], "background": "", "style": ""}, [], "a red cat on the grass"),
+        ({"region": [LEFT], "keep": [RIGHT]}, ["a tree", "a red cat"], "a red cat on the grass"),
+    ],
+)
+def test_only_what_is_not_there_yet_is_asked_for(changes: dict[str, Any], prompts: list[str], said: str) -> None:
+    scene = {"background": "a beach", "style": "pencil drawing", "entities": [{"prompt": "a tree", "box": LEFT}, CAT]}
+    asked = inpainting.asked_for(request(Path("photo.png"), **(scene | changes)))
+    assert [entity.prompt for entity in asked.entities] == prompts
+    assert asked.prompt == said
+
+
 def test_a_carried_thing_is_laid_whole_and_its_old_place_is_emptied(photo: Path) -> None:
     move = {"source": LEFT, "target": RIGHT}
     edit = request(photo, region=[LEFT, RIGHT], grow=2, carried=[move])

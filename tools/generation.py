@@ -87,7 +87,9 @@ class Painter:
         resolved = self.resolve(request)
         files = [lora_file(lora.name, self.model.folder) for lora in request.loras]
         weights = [lora.weight for lora in request.loras]
-        scene, notices = self._scene(resolved)
+        scene, notices = self._scene(
+            inpainting.asked_for(resolved) if isinstance(resolved, InpaintRequest) else resolved
+        )
         notices += _changes(request.versions, resolved.versions)
         mask = None
         finish: Finish = partial(self.preview, height=request.height, width=request.width)
@@ -150,11 +152,9 @@ class Painter:
         ]
         scene: dict[str, Any] = {"prompt": wording.prompt, "negative_prompt": request.negative_prompt}
         if request.control != "none":
-            there = inpainting.there(request) if isinstance(request, InpaintRequest) else ()
-            asked = [index for index, entity in enumerate(request.entities) if entity.box not in there]
-            shapes, lines = entity_masks([request.entities[index] for index in asked], request.width, request.height)
+            shapes, lines = entity_masks(request.entities, request.width, request.height)
             notices += lines
-            scene |= {"entity_prompts": [wording.entity_prompts[index] for index in asked], "entity_masks": shapes}
+            scene |= {"entity_prompts": wording.entity_prompts, "entity_masks": shapes}
         return scene, notices
 
     def _wording(self, request: GenerateRequest) -> Wording:

@@ -78,9 +78,17 @@ def prepare(request: InpaintRequest, segmenter: Segmenter) -> tuple[Repaint, lis
     return Repaint(before, start, mask, strengths, opacity, not keeps), notices
 
 
-def there(request: InpaintRequest) -> tuple[Box, ...]:
-    """Return the boxes of the things whose pixels are there already: asking for them would paint them once more."""
-    return (*(carry.target for carry in request.carried), *(request.keep if _keeps(request) else ()))
+def asked_for(request: InpaintRequest) -> InpaintRequest:
+    """Return the request without the things whose pixels are there already, which would be painted once more.
+
+    When that is all of them, the prompt speaks of the background alone, where the request has words for it.
+    """
+    there = [carry.target for carry in request.carried] + list(request.keep if _keeps(request) else ())
+    entities = tuple(entity for entity in request.entities if entity.box not in there)
+    if entities or not request.background:
+        return request.model_copy(update={"entities": entities})
+    prompt = ", ".join(filter(None, (request.background, request.style)))
+    return request.model_copy(update={"entities": entities, "prompt": prompt})
 
 
 def arguments(repaint: Repaint, strength: float) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def _union(found: Sequence[Image.Image], height: int, width: int) -> Tensor:
 
 def _asked(request: InpaintRequest, mask: Tensor) -> Tensor:
     """Return where something new is asked for, bool (H, W); elsewhere what surrounds the mask goes on inside it."""
-    boxes = [entity.box for entity in request.entities if entity.box not in there(request)]
+    boxes = [entity.box for entity in asked_for(request).entities]
     if _keeps(request) or mask.all() or (request.mask is not None and not boxes):
         return torch.ones_like(mask)
     return in_boxes(boxes, *mask.shape)
