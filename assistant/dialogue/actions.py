@@ -8,6 +8,7 @@ from typing import Any
 
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.picks import distance
 from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work
@@ -18,6 +19,8 @@ from eligen.tools.layout import Entity
 
 Action = Callable[[Work, Request], None]
 ACTIONS: dict[str, Action] = {}
+SIZES = (1.0, 0.6, 0.4)
+BESIDE = frozenset(("left", "right", "above", "below"))
 LIKE = frozenset(("identical", "same", "similar"))
 IT = Reference("it", kind="it")
 
@@ -144,8 +147,21 @@ def add(work: Work, request: Request) -> None:
         if known := _model(work, newcomer):
             added += work.do(Duplicate(id=known.id, count=newcomer.count, place=_where(work, request.get("PLACE"), "")))
         else:
-            added += work.do(_new(work, newcomer, request.get("PLACE")))
+            added += work.do(_fitting(work, _new(work, newcomer, request.get("PLACE"))))
     work.attend(added)
+
+
+def _fitting(work: Work, new: Add) -> Add:
+    """Return an addition as small as it must be for its relation to hold."""
+    relation = new.place.relation if new.place else None
+    for size in SIZES if relation in BESIDE else ():
+        trial, smaller = work.copy(), new.model_copy(update={"size": size})
+        made = trial.do(smaller)
+        hosts = [entity.box for entity in trial.layout.entities if new.place and entity.id in new.place.of]
+        boxes = [entity.box for entity in trial.layout.entities if entity.id in made]
+        if all(distance(str(relation), box, hosts) < 1 for box in boxes):
+            return smaller
+    return new
 
 
 def _is_listed(newcomer: Newcomer) -> bool:

@@ -15,6 +15,7 @@ from eligen.assistant.items import MOST
 
 OTHER = Reference("the other one", number=1, kind="other")
 SAME_THINGS = Reference("the same", number=None, kind="again")
+EVERY = frozenset(("them all", "both"))
 AGAIN = frozenset(("correct", "repeat", "lessen"))
 SAME = {"NEWS": ("NEWS", "NEW", "COUNTED"), "WAY": ("WAY", "PLACE"), "PLACE": ("PLACE", "WAY"),
         "COUNTED": ("COUNTED", "NUMBER", "NEWS"), "STYLE": ("STYLE", "STYLE_WORDS", "STYLE_BEFORE"),
@@ -24,16 +25,20 @@ SAME = {"NEWS": ("NEWS", "NEW", "COUNTED"), "WAY": ("WAY", "PLACE"), "PLACE": ("
 def last_requests(context: Context, lists: WordLists) -> list[Request]:
     """Return what was asked for last that changed something; an answer stands for what had been asked before it."""
     messages = list(context.dialogue)
+    first = next((at for at, message in enumerate(messages) if message.role == "user"), 0)
     fixes: list[Request] = []
-    for at in range(len(messages) - 1, -1, -1):
+    for at in range(len(messages) - 1, first, -1):
         if messages[at].role != "user" or (at and is_question(messages[at - 1])):
             continue
         found = changing(requests_of(messages[at].text, lists.lexicon))
         if not found:
             continue
+        if found[0].do == "start over":
+            return []
         if all(request.do in AGAIN for request in found):
             fixes += [request for request in found if request.get("FIX")]
             continue
+        found = [request for request in found if request.do not in AGAIN]
         for fix in fixes:
             found = _substituted(found, *fix.get("FIX")) or found
         return found
@@ -71,6 +76,8 @@ def repeated(work: Work, request: Request, before: Sequence[Request]) -> list[Re
     if not before:
         raise Refused("I do not know what to do with that.")
     things = request.get("THINGS")
+    if things and all(reference.kind in EVERY for reference in things):
+        return []  # "the chairs must go, all of them" says it twice
     if things:
         return _substituted(before, "THINGS", things) or list(before)
     return [one.put("THINGS", (SAME_THINGS,)) if one.get("THINGS") else one for one in before]

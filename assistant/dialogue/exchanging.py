@@ -37,6 +37,9 @@ def exchange(work: Work, request: Request) -> None:
     first = request.text.split()[0]
     definite = new.text.startswith(("the ", "that ", "this "))
     there = matching(new.noun, work.layout.entities, work.lists.lexicon, widely=False) if definite and new.noun else []
+    if new.noun is not None and new.words and _is_it(request) and examples(work, new):
+        prefer(work, request)  # "make it a spotted book", of a book that is there
+        return
     old = things(work, request)
     there = [entity for entity in there if entity not in old]
     if len(there) == 1 and len(old) == 1:
@@ -58,6 +61,10 @@ def exchange(work: Work, request: Request) -> None:
         _replace(work, old, new)
 
 
+def _is_it(request: Request) -> bool:
+    return all(reference.kind == "it" for reference in request.get("THINGS") or ())
+
+
 def alike_noun(work: Work, entity: Entity, new: Newcomer) -> bool:
     return new.noun is not None and noun_of(entity, work.lists.lexicon).name == new.noun.name
 
@@ -65,6 +72,9 @@ def alike_noun(work: Work, entity: Entity, new: Newcomer) -> bool:
 @does("replace last")
 def exchange_last(work: Work, request: Request) -> None:
     new: Newcomer = request.get("NEW")
+    if new.noun is not None and new.words and examples(work, new):
+        prefer(work, request)  # "I want a spotted book instead", of a book that is there
+        return
     last = work.focus[0] if work.focus else ()
     if last and not any(entity.id in last for entity in work.layout.entities):
         gone = [entity for entity in map(work.entity, last) if entity is not None]

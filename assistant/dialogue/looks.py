@@ -40,9 +40,14 @@ class LookReader:
         for start in self._openings(text, at):
             for hit in (*self._adjectives(text, start), *self._made_of(text, start), *self._like(text, start)):
                 look = Look(" ".join(text.tokens[at : hit.end]), hit.value.words, hit.value.like)
-                if hit.end not in found or hit.cost < found[hit.end].cost:
-                    found[hit.end] = Slotted(look, hit.end, hit.cost)
+                cost = hit.cost + 0.6 * self._is_thing(text.tokens[at : hit.end])
+                if hit.end not in found or cost < found[hit.end].cost:
+                    found[hit.end] = Slotted(look, hit.end, cost)
         return iter(sorted(found.values(), key=lambda hit: -hit.end))
+
+    def _is_thing(self, tokens: list[str]) -> bool:
+        """Tell whether words such as "an orange" name a thing and not its colour."""
+        return tokens[0] in ("a", "an") and tokens[-1] in self.lexicon.nouns
 
     def plain_look(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read a look whose every word is known to be one."""

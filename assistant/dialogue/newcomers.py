@@ -13,6 +13,7 @@ from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number
 
 REACH = 12
+BARE = 0.3
 JOINERS = ("and", ",", "plus", "&", "or")
 MORE = ("more", "additional", "further", "extra", "new", "second", "third", "fourth")
 PARTS = ("with", "wearing", "holding", "carrying")
@@ -64,7 +65,7 @@ class NewcomerReader:
         """Read a bare noun phrase without an article of its own."""
         for new, end, cost in text.slot("NEW", at):
             if text.tokens[at] not in ("a", "an", "the") and new.noun is not None:
-                yield Slotted(new, end, cost)
+                yield Slotted(new, end, max(cost - BARE, 0.0))
 
     def _newcomer(self, phrase: NounPhrase) -> Newcomer | None:
         words = tuple(word for word in phrase.modifiers if word not in MORE)
@@ -86,11 +87,14 @@ class NewcomerReader:
         if self.lists.set("persons") & set(phrase.text.split()):
             return None
         if phrase.noun is None:
-            if phrase.text.split()[-1] not in ("one", "ones", "another"):
+            if phrase.text.split()[-1] not in ("one", "ones", "another") or phrase.definite:
                 return None
             if not phrase.modifiers and first not in ("another", "one"):
                 return None
             return Newcomer(phrase.text, None, words, phrase.count, phrase.numbered, more)
+        last = phrase.text.split()[-1]
+        if (phrase.noun.kind == "part" and not phrase.determined) or last in self.lists.set("markings"):
+            return None
         no_things = self.lists.set("unplaceable") | self.lists.set("fruitless") | self.lists.set("markings")
         if phrase.noun.name in no_things or self.lists.is_no_noun(phrase.noun):
             return None
@@ -106,7 +110,7 @@ class NewcomerReader:
             cost += (0.3 + 0.5 * (not phrase.determined)) * (not phrase.noun.known) + 0.3 * (
                 phrase.noun.kind in ("abstract", "place", "part")
             )
-            cost += 0.3 * (not phrase.determined and not phrase.plural)
+            cost += BARE * (not phrase.determined and not phrase.plural)
         known = (self.lexicon.is_adjective, self.lexicon.is_participle, self.lists.set("patterns").__contains__)
         tables = (self.lists.table("big"), self.lists.set("more colours"), self.lists.set("shades"), MORE, ("and", ","))
         odd = [w for w in phrase.modifiers if not any(f(w) for f in known) and not any(w in t for t in tables)]

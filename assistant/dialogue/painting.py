@@ -5,8 +5,9 @@ from __future__ import annotations
 from eligen.assistant.dialogue.actions import does, ids, things
 from eligen.assistant.dialogue.kinds import matching
 from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request
+from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
-from eligen.assistant.dialogue.work import Missing, Refused, Work
+from eligen.assistant.dialogue.work import Missing, Refused, Work, changes
 from eligen.assistant.plan import Background, Describe, Move, Place, Redo, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
@@ -95,6 +96,27 @@ def regenerate(work: Work, request: Request) -> None:
 def dislike(work: Work, request: Request) -> None:
     """Remember what is not liked: another sentence may say what to do about it."""
     things(work, request)
+
+
+@does("change back")
+def change_back(work: Work, request: Request) -> None:
+    """Give things the looks and sizes that they had before: by going back where nothing else was changed last."""
+    changed = things(work, request)
+    before = work.past[-1] if work.past else work.layout
+    if (
+        not work.edits
+        and set(changes(before, work.layout)) == set(ids(changed))
+        and len(before.entities) == len(work.layout.entities)
+    ):
+        work.undo(1)
+        return
+    for entity in changed:
+        known = [old for layout in work.past for old in layout.entities if old.id == entity.id]
+        other = next((old for old in reversed(known) if old.prompt != entity.prompt), None)
+        if other is None:
+            raise Refused(f"The {name(entity)} has not looked any different.")
+        work.do(Describe(id=entity.id, prompt=other.prompt))
+    work.attend(ids(changed))
 
 
 @does("undo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eligen.assistant.boxes import fitted
 from eligen.assistant.dialogue.meanings import Reference, Spot, Way
@@ -32,7 +33,7 @@ def place(work: Work, spot: Spot, moved: Sequence[Entity] = (), prompt: str = ""
         return Place(box=in_place_of(old, moved, prompt))
     assert spot.relation is not None
     try:
-        hosts = _hosts(work, spot.of)
+        hosts = _hosts(work, spot.of, {entity.id for entity in moved})
     except Missing as missing:
         if missing.reference.noun is not None and missing.reference.noun.kind == "place":
             return Place(region=("bottom",)) if moved else None
@@ -57,12 +58,13 @@ def _across(work: Work, spot: Spot, moved: Sequence[Entity]) -> Place | None:
     return Place(region=("right" if x < 0.5 else "left",))
 
 
-def _hosts(work: Work, references: Sequence[Reference]) -> list[Entity]:
-    """Return the things that a place is relative to; a new one that is only spoken of here is added."""
+def _hosts(work: Work, references: Sequence[Reference], moved: set[str]) -> list[Entity]:
+    """Return the things that a place is relative to; "it" is not what goes there, and a new one is added."""
+    around = replace(work, focus=[ids for ids in work.focus if not set(ids) <= moved]) if moved else work
     hosts: list[Entity] = []
     for reference in references:
         try:
-            hosts += resolve(work, [reference])
+            hosts += resolve(around if reference.kind != "noun" else work, [reference])
         except Missing as missing:
             new = missing.reference
             known = new.noun is not None and new.noun.kind not in ("place", "part", "abstract")
@@ -74,21 +76,29 @@ def _hosts(work: Work, references: Sequence[Reference]) -> list[Entity]:
 
 def former(work: Work, was: Reference, moved: Sequence[Entity] = (), *, first: bool = False) -> Entity:
     """Return a thing as it stood where it is spoken of: itself before it moved, or what is there no more."""
-    if was.kind in ("it", "them") and len(moved) == 1:
-        if box := home(work, moved[0], first=first):
-            return moved[0].model_copy(update={"box": box})
-        raise Refused(f"The {name(moved[0])} has not been anywhere else.")
     if was.kind in ("it", "them"):
-        talked_of = (work.entity(entity_id) for ids in work.focus for entity_id in ids)
-        if found := next(filter(None, talked_of), None):
-            return _unless_here(work, found)
-        raise Missing(was)
+        return _its_place(work, was, moved, first=first)
     here = [entity.id for entity in work.layout.entities]
     layouts = [*reversed(work.past), work.layout]
     for wanted in ("gone", "any"):
         for layout in layouts:
             if found := _lost(work, was, layout, here if wanted == "gone" else []):
                 return _unless_here(work, found)
+    raise Missing(was)
+
+
+def _its_place(work: Work, was: Reference, moved: Sequence[Entity], *, first: bool) -> Entity:
+    """Return what "it" was where it was: what goes there itself, else what was talked of."""
+    if len(moved) == 1 and (box := home(work, moved[0], first=first)):
+        return moved[0].model_copy(update={"box": box})
+    mine = {entity.id for entity in moved}
+    talked_of = (work.entity(entity_id) for ids in work.focus for entity_id in ids if entity_id not in mine)
+    here = {entity.id for entity in work.layout.entities}
+    found = next((entity for entity in talked_of if entity is not None and (not moved or entity.id not in here)), None)
+    if found is not None:
+        return _unless_here(work, found)
+    if moved:
+        raise Refused(f"The {name(moved[0])} has not been anywhere else.")
     raise Missing(was)
 
 

@@ -104,7 +104,7 @@ class Conversation:
         except Refused as refused:
             return Plan(reply=str(refused))
         edits = self._edits(work)
-        done = told(edits, [*self.context.layouts, work.layout])
+        done = told(edits, [work.layout, *self.context.layouts])
         reply = " ".join(filter(None, (done, *dict.fromkeys(work.said))))
         return Plan(reply=reply or AS_IT_IS, edits=edits, notices=tuple(work.notices), explanation=tuple(work.read))
 

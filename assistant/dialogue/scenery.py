@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eligen.assistant.dialogue.patterns import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
-from eligen.assistant.language.nounphrase import NounPhraseReader
+from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import is_mark
 
 ARTICLES = ("a", "an", "the")
@@ -42,13 +42,19 @@ class SceneryReader:
         """Read a place to be in: "a green meadow", "the desert at night"."""
         for stop in range(min(len(text), at + LONGEST), at, -1):
             hit = self.noun_phrases.read(text.tokens[:stop], at, bare=True)
-            if hit and hit[0].noun and hit[0].noun.kind == "place" and hit[1] == stop and not hit[0].numbered:
+            if hit and hit[1] == stop and self._is_place(hit[0]):
                 yield Slotted(" ".join(text.tokens[at:stop]), stop)
                 moment = self.lexicon.phrases("moments").match(text.tokens, stop) if stop < len(text) else None
                 if moment:
                     yield Slotted(" ".join(text.tokens[at : stop + moment[1]]), stop + moment[1])
         for value, end, cost in self.weather(text, at):
             yield Slotted(value, end, cost + 0.1)
+
+    def _is_place(self, phrase: NounPhrase) -> bool:
+        owned = phrase.text.split()[0] in self.lexicon.set("possessives")
+        if phrase.noun is None or phrase.noun.kind != "place" or owned or phrase.numbered:
+            return False
+        return phrase.noun.name not in self.lists.set("unplaceable")
 
     def weather(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read weather and times of day."""

@@ -113,7 +113,8 @@ class ThingReader:
             if tokens[of] != "of":
                 continue
             words = [word for word in tokens[at:of] if word not in ("the", "one", "ones", "every", "single")]
-            every = (bool(words) and words[0] in EVERY) or tokens[at:of] == ["every", "one"]
+            words = [] if tokens[at:of] == ["every", "last", "one"] else words
+            every = (bool(words) and words[0] in EVERY) or tokens[at] == "every"
             count = number(words[-1], self.lexicon) if words else None
             picks = [word for word in words if word not in EVERY and number(word, self.lexicon) is None]
             if not (every or picks or count) or not all(map(self._picks, picks)):
@@ -133,7 +134,7 @@ class ThingReader:
         objects = {"thing": "object", "things": "objects"}
         tokens, ends = [objects.get(token, token) for token in text.tokens], set[int]()
         ordinal = tokens[at] == "the" and at + 2 < len(tokens) and tokens[at + 1] in self.lists.table("ordinals")
-        several = ordinal and number(tokens[at + 2], self.lexicon)
+        several = ordinal and (number(tokens[at + 2], self.lexicon) or 0) > 1
         start = at + 2 if several else at
         for stop in range(min(len(tokens), start + REACH), start, -1):
             hit = self.noun_phrases.read(tokens[:stop], start, bare=True)
@@ -178,7 +179,7 @@ class ThingReader:
     def _part_of(self, phrase: NounPhrase) -> bool:
         """Tell whether only a part or a trait of something is meant ("the size of the bird")."""
         before = phrase.text.split(" of ")[0].split()[-1]
-        return before in self.lists.set("unplaceable") | self.lists.set("markings")
+        return before != "one" and before in self.lists.set("unplaceable") | self.lists.set("markings")
 
     def _strangeness(self, phrase: NounPhrase, tokens: list[str], at: int) -> float:
         """Return how unlikely a noun phrase is to be meant as one: unknown nouns, odd adjectives, no article."""
