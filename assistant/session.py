@@ -110,7 +110,12 @@ class Session:
     @property
     def name(self) -> str:
         """The session's name."""
-        return self._store.folder.name
+        return self.folder.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder it lies in."""
+        return self._store.folder
 
     @property
     def history(self) -> History:

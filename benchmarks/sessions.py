@@ -1,0 +1,144 @@
+"""What does a session cost? python -m benchmarks.sessions [--sessions N] [--turns N] [--profile P] [--steps N]
+
+Scripted sessions through all that a conversation goes through: the graph's nodes, the painter, rows on the disk. For every
+session: how long a turn takes and how much of it is not painting, what a turn adds on the disk beside its pictures, the
+largest difference of a pixel outside the turns' masks (must be 0), how long it takes to open the session again, and how
+many entities an independent eye recognises after the first turn and after the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, field
+from statistics import mean
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.edits import Script, nouns_of, recognised
+from benchmarks.eye import Eye, trained
+from eligen.assistant.context import Context
+from eligen.assistant.plan import Plan
+from eligen.assistant.session import Session
+from eligen.assistant.store import HOME_VARIABLE
+from eligen.tools.generation import OnStep, Painted, Painter
+from eligen.tools.measures import difference_outside
+from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES, get_profile
+from eligen.tools.requests import GenerateRequest
+from training.scenes import World
+
+
+class ScriptedPlanner:
+    """Plans what a script says, whatever the message."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    def plan(self, text: str, context: Context) -> Plan:
+        """Return the plan of the next edit."""
+        layout = context.layout
+        edit = self.script.opening() if layout is None else self.script.edit(layout, len(context.layouts) - 1)
+        return Plan(reply=f"{edit.op}.", edits=(edit,))
+
+
+class Timed:
+    """A painter that adds up how long it paints."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.painter, self.seconds = painter, 0.0
+
+    def paint(self, request: GenerateRequest, *, on_step: OnStep | None = None) -> Painted:
+        """Paint as the painter does."""
+        start = perf_counter()
+        painted = self.painter.paint(request, on_step=on_step)
+        self.seconds += perf_counter() - start
+        return painted
+
+
+@dataclass
+class Course:
+    """What was measured of one session, a number a turn; of entities, what an eye recognises."""
+
+    seconds: list[float] = field(default_factory=list)
+    painting: list[float] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+    differences: list[int] = field(default_factory=list)
+    first: list[bool] = field(default_factory=list)
+    last: list[bool] = field(default_factory=list)
+    reopening: float = 0.0
+
+    def __str__(self) -> str:
+        rest = mean(whole - painted for whole, painted in zip(self.seconds, self.painting, strict=True))
+        return (
+            f"{len(self.seconds):<6} {mean(self.seconds):<14.2f} {rest:<12.3f} {mean(self.bytes[1:]):<13.0f} "
+            f"{max(self.differences):<19} {self.reopening:<10.3f} "
+            f"{sum(self.first)} of {len(self.first)}, {sum(self.last)} of {len(self.last)}"
+        )
+
+
+def hold(painter: Painter, eye: Eye, options: argparse.Namespace, seed: int) -> Course:
+    """Hold a session of so many turns and return what was measured."""
+    course, timed, nouns = Course(), Timed(painter), list(painter.vocabulary.nouns) if painter.vocabulary else []
+    settings = {
+        "planner": ScriptedPlanner(Script(nouns_of(painter), seed)),
+        "painter": timed,
+        "profile": options.profile,
+        "seed": seed,
+        "steps": options.steps,
+    }
+    with Session.open(f"bench-{seed}", **settings) as session:
+        for number in range(options.turns + 1):
+            _turn(session, timed, course)
+            if number in (0, options.turns) and session.picture and session.layout:
+                seen = recognised(eye, nouns, Image.open(session.picture), session.layout)
+                course.first, course.last = (seen, seen) if number == 0 else (course.first, seen)
+    start = perf_counter()
+    Session.open(f"bench-{seed}", **settings).close()
+    course.reopening = perf_counter() - start
+    return course
+
+
+def _turn(session: Session, timed: Timed, course: Course) -> None:
+    """Send a message and measure what it does."""
+    before, size, painting, start = session.picture, size_of(session), timed.seconds, perf_counter()
+    turn = session.send("go on")
+    course.seconds.append(perf_counter() - start)
+    course.painting.append(timed.seconds - painting)
+    course.bytes.append(size_of(session) - size)
+    mask = session.mask_of(turn.version) if turn.painted else None
+    if before and session.picture and mask:
+        repainted = np.asarray(Image.open(mask)) > 0
+        course.differences.append(difference_outside(Image.open(before), Image.open(session.picture), repainted))
+
+
+def size_of(session: Session) -> int:
+    """Return the bytes of a session's files but its pictures."""
+    return sum(path.stat().st_size for path in session.folder.iterdir() if path.is_file())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default=DEFAULT_PROFILE, choices=PROFILES)
+    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=None)
+    options = parser.parse_args()
+    painter = Painter(profile=get_profile(options.profile))
+    assert painter.vocabulary is not None, "sessions are scripted in a vocabulary's nouns"
+    eye = trained(World(), len(painter.vocabulary.nouns))
+    print("session  turns  seconds a turn  not painting  bytes a turn  difference outside  reopening  recognised")
+    courses: list[Course] = []
+    with TemporaryDirectory() as folder:
+        os.environ[HOME_VARIABLE] = folder
+        for seed in range(options.sessions):
+            courses.append(hold(painter, eye, options, seed))
+            print(f"{seed:<8} {courses[-1]}", flush=True)
+    first, last = [ok for c in courses for ok in c.first], [ok for c in courses for ok in c.last]
+    print(f"recognised at first {100 * mean(first):.0f} %, at last {100 * mean(last):.0f} %")
+
+
+if __name__ == "__main__":
+    main()
