@@ -1,9 +1,9 @@
 """What does a session cost? python -m benchmarks.sessions [--sessions N] [--turns N] [--profile P] [--steps N]
 
-Scripted sessions through all that a conversation goes through: the graph's nodes, the painter, rows on the disk. For every
-session: how long a turn takes and how much of it is not painting, what a turn adds on the disk beside its pictures, the
-largest difference of a pixel outside the turns' masks (must be 0), how long it takes to open the session again, and how
-many entities an independent eye recognises after the first turn and after the last.
+Scripted sessions through all that a conversation goes through: the graph's nodes, the painter, rows on the disk. For
+every session: how long a turn takes and how much of it is not painting, what a turn adds on the disk beside its
+pictures, the largest difference of a pixel outside the turns' masks (must be 0), how long it takes to open the session
+again, and how many entities an independent eye recognises after the first turn and after the last.
 """
 
 from __future__ import annotations
