@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -10,22 +10,21 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from eligen.tools import masks
-from eligen.tools.attention import Regions, regional_attention
-from eligen.tools.conditions import Background, Conditioning, repainted_masks
+from eligen.tools.attention import Regions
+from eligen.tools.conditions import Conditioning, repainted_masks
+from eligen.tools.denoising import Callback, DenoisingMixin
 from eligen.tools.errors import UserError
+from eligen.tools.latents import LatentsMixin, fitted
 from eligen.tools.lora import LoraMixin
 from eligen.tools.requests import Schedule
 from eligen.tools.schedules import eligen_schedule, flux_schedule
 from eligen.tools.text import PromptMixin
 
-Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
-
-class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
+class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, FluxPipeline):
     """FLUX with entity-level control (EliGen, arXiv 2501.01097); `from_pretrained` takes any FLUX folder."""
 
     _guidance_scale: float = 3.5
@@ -95,9 +94,9 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         Returns a FluxPipelineOutput, or (images,); with output_type "latent", packed latents in float32.
         Raises UserError for inputs that do not belong together.
         """
-        height, width = self._picture_size(height, width, image)
+        height, width = self.picture_size(height, width, image)
         if isinstance(image, Image.Image):
-            image = _fitted(image, height, width)
+            image = fitted(image, height, width)
         prompt, entity_masks = _only(prompt), list(entity_masks or ())
         self.check_inputs(
             prompt,
@@ -212,170 +211,6 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, FluxPipeline):
         tokens = (height // self.vae_scale_factor // 2) * (width // self.vae_scale_factor // 2)
         return flux_schedule(self.scheduler, num_inference_steps, tokens, shift=shift, strength=strength, device=device)
 
-    def prepare_noise(
-        self,
-        height: int,
-        width: int,
-        count: int = 1,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        latents: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Return packed float32 noise (count, tokens, 4C), drawn unless given as `latents`."""
-        if latents is not None:
-            return latents.to(self._execution_device, torch.float32)
-        channels = self.transformer.config.in_channels // 4
-        shape = (count, channels, height // self.vae_scale_factor, width // self.vae_scale_factor)
-        noise = randn_tensor(shape, generator=generator, device=self._execution_device, dtype=torch.float32)
-        return self._pack_latents(noise, *shape)
-
-    @staticmethod
-    def noised(image_latents: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """Return the image's latents under noise of level sigma in 0..1, where the loop starts."""
-        return (1 - sigma) * image_latents + sigma * noise
-
-    # -- the loop
-
-    @torch.no_grad()
-    def denoise(
-        self,
-        latents: torch.Tensor,
-        scheduler: FlowMatchEulerDiscreteScheduler,
-        positive: Conditioning,
-        negative: Conditioning | None = None,
-        *,
-        true_cfg_scale: float = 1.0,
-        background: Background | None = None,
-        callback: Callback | None = None,
-        callback_inputs: Sequence[str] = ("latents",),
-    ) -> torch.Tensor:
-        """Return packed latents (B, T, 4C) after all steps, or the steps up to an interrupt."""
-        scheduler.set_begin_index(0)
-        with regional_attention(self.transformer), self.progress_bar(total=len(scheduler.timesteps)) as progress:
-            steps = len(scheduler.timesteps)
-            for step, timestep in enumerate(scheduler.timesteps):
-                if self.interrupt:
-                    break
-                self._current_timestep = timestep
-                noise_pred = self.predict_guided(latents, timestep, positive, negative, true_cfg_scale)
-                if background is not None:
-                    noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step], 1 - step / steps)
-                foretold = latents - scheduler.sigmas[step] * noise_pred
-                latents = scheduler.step(noise_pred, timestep, latents, return_dict=False)[0]
-                if callback is not None:
-                    offered = {
-                        "latents": latents,
-                        "prompt_embeds": positive.prompt_embeds,
-                        "pred_original_sample": foretold,
-                    }
-                    answer = callback(self, step, timestep, {name: offered[name] for name in callback_inputs})
-                    latents = answer.get("latents", latents)
-                    positive = replace(positive, prompt_embeds=answer.get("prompt_embeds", positive.prompt_embeds))
-                progress.update()
-        self._current_timestep = None
-        return latents
-
-    def predict_guided(
-        self,
-        latents: torch.Tensor,
-        timestep: torch.Tensor,
-        positive: Conditioning,
-        negative: Conditioning | None,
-        true_cfg_scale: float,
-    ) -> torch.Tensor:
-        """Return the prediction with classifier-free guidance, or the positive one alone where negative is None."""
-        with self.transformer.cache_context("cond"):
-            noise_pred = self.predict_noise(latents, timestep, positive, self.guidance_scale)
-        if negative is None:
-            return noise_pred
-        with self.transformer.cache_context("uncond"):
-            opposite = self.predict_noise(latents, timestep, negative, self.guidance_scale)
-        return opposite + true_cfg_scale * (noise_pred - opposite)
-
-    @torch.no_grad()
-    def predict_noise(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning, guidance_scale: float = 3.5
-    ) -> torch.Tensor:
-        """Return one pass's float32 prediction (B, T, 4C) for packed latents (B, T, 4C) at a timestep in 0..1000."""
-        batch, dtype = latents.shape[0], self.transformer.dtype
-        text = conditioning.text.to(dtype).expand(batch, -1, -1)
-        guidance = None
-        if self.transformer.config.guidance_embeds:
-            guidance = torch.full([batch], guidance_scale, device=latents.device, dtype=torch.float32)
-        with regional_attention(self.transformer):
-            noise_pred: torch.Tensor = self.transformer(
-                hidden_states=latents.to(dtype),
-                encoder_hidden_states=text,
-                pooled_projections=conditioning.pooled_prompt_embeds.to(dtype).expand(batch, -1),
-                timestep=timestep.expand(batch) / 1000,
-                guidance=guidance,
-                img_ids=conditioning.img_ids,
-                txt_ids=torch.zeros(text.shape[1], 3, device=latents.device),
-                joint_attention_kwargs={**(self._joint_attention_kwargs or {}), "regions": conditioning.regions},
-                return_dict=False,
-            )[0]
-        return noise_pred.float()
-
-    # -- pictures
-
-    @torch.no_grad()
-    def image_latents(self, image: Image.Image | torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Return a picture's packed float32 latents (1, tokens, 4C) in model scale; latents (1, C, h, w) are packed."""
-        if not isinstance(image, Image.Image):
-            return self._pack_latents(image.to(self._execution_device, torch.float32), *image.shape)
-        pixels = self.image_processor.preprocess(_fitted(image, height, width))
-        encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode().float()
-        latents = (encoded - self.vae.config.shift_factor) * self.vae.config.scaling_factor
-        return self._pack_latents(latents, *latents.shape)
-
-    def background(
-        self,
-        image_latents: torch.Tensor,
-        repainted: Sequence[Image.Image],
-        height: int,
-        width: int,
-        strength_map: Image.Image | None = None,
-    ) -> Background:
-        """Return what to keep of packed latents (1, T, 4C): all outside the union of the masks, and some inside it."""
-        rows, columns = height // self.vae_scale_factor, width // self.vae_scale_factor
-        channels = image_latents.shape[2] // 4
-        cells = masks.foreground(repainted, rows, columns).float()
-        if strength_map is not None:
-            cells *= masks.strengths(strength_map, rows, columns)
-        cells = cells.expand(1, channels, -1, -1)
-        packed = self._pack_latents(cells.contiguous(), 1, channels, rows, columns)
-        return Background(image_latents, packed.to(image_latents.device))
-
-    @torch.no_grad()
-    def decode(self, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Return pictures (B, 3, H, W) in 0..1, float32, of packed latents."""
-        unpacked = self._unpack_latents(latents, height, width, self.vae_scale_factor)
-        unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
-        decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
-        return (decoded.float() / 2 + 0.5).clamp(0, 1)
-
-    def paste_back(
-        self, pictures: torch.Tensor, image: Image.Image, repainted: Sequence[Image.Image], feather: int
-    ) -> torch.Tensor:
-        """Return the pictures (B, 3, H, W) inside the masks and the image's own pixels, of that size, outside them."""
-        original = self.image_processor.numpy_to_pt(self.image_processor.pil_to_numpy(image)).to(pictures.device)
-        opacity = masks.feathered(masks.union(repainted, *pictures.shape[-2:]), feather)
-        return masks.blend(original.expand_as(pictures), pictures, opacity)
-
-    def _picture_size(
-        self, height: int | None, width: int | None, image: Image.Image | torch.Tensor | None
-    ) -> tuple[int, int]:
-        """Return (height, width): as asked, else the image's, else the model's; UserError unless whole tokens."""
-        cell = self.vae_scale_factor
-        default = (self.default_sample_size * cell,) * 2
-        if isinstance(image, Image.Image):
-            default = (image.height, image.width)
-        elif image is not None:
-            default = (image.shape[-2] * cell, image.shape[-1] * cell)
-        height, width = height or default[0], width or default[1]
-        if height % (2 * cell) or width % (2 * cell):
-            raise UserError(f"size {width}x{height} is not a multiple of {2 * cell} in both directions")
-        return height, width
-
 
 def _only(prompt: str | list[str] | None) -> str | None:
     if not isinstance(prompt, list):
@@ -383,9 +218,3 @@ def _only(prompt: str | list[str] | None) -> str | None:
     if len(prompt) != 1:
         raise UserError(f"one prompt per call, not {len(prompt)}: use num_images_per_prompt or call again")
     return prompt[0]
-
-
-def _fitted(image: Image.Image, height: int, width: int) -> Image.Image:
-    """Return the image in RGB at that size."""
-    image = image.convert("RGB")
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)

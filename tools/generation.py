@@ -14,7 +14,7 @@ from PIL import Image
 
 from eligen.tools import inpainting
 from eligen.tools.adapters import active_loras, lora_file, pinned
-from eligen.tools.eligen import Callback
+from eligen.tools.denoising import Callback
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
 from eligen.tools.hardware import Offload, Quantization

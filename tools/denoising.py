@@ -1,0 +1,106 @@
+"""The denoising loop: guided predictions of a transformer that knows who may look at whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+
+from eligen.tools.attention import regional_attention
+from eligen.tools.conditions import Background, Conditioning
+
+Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
+
+
+class DenoisingMixin:
+    """The loop of a FLUX pipeline: EliGen keeps entities off the negative pass, which diffusers' own cannot."""
+
+    transformer: Any
+    progress_bar: Any
+    interrupt: bool
+    guidance_scale: float
+    _current_timestep: torch.Tensor | None
+    _joint_attention_kwargs: dict[str, Any] | None
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        latents: torch.Tensor,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        positive: Conditioning,
+        negative: Conditioning | None = None,
+        *,
+        true_cfg_scale: float = 1.0,
+        background: Background | None = None,
+        callback: Callback | None = None,
+        callback_inputs: Sequence[str] = ("latents",),
+    ) -> torch.Tensor:
+        """Return packed latents (B, T, 4C) after all steps, or the steps up to an interrupt."""
+        scheduler.set_begin_index(0)
+        with regional_attention(self.transformer), self.progress_bar(total=len(scheduler.timesteps)) as progress:
+            steps = len(scheduler.timesteps)
+            for step, timestep in enumerate(scheduler.timesteps):
+                if self.interrupt:
+                    break
+                self._current_timestep = timestep
+                noise_pred = self.predict_guided(latents, timestep, positive, negative, true_cfg_scale)
+                if background is not None:
+                    noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step], 1 - step / steps)
+                foretold = latents - scheduler.sigmas[step] * noise_pred
+                latents = scheduler.step(noise_pred, timestep, latents, return_dict=False)[0]
+                if callback is not None:
+                    offered = {
+                        "latents": latents,
+                        "prompt_embeds": positive.prompt_embeds,
+                        "pred_original_sample": foretold,
+                    }
+                    answer = callback(self, step, timestep, {name: offered[name] for name in callback_inputs})
+                    latents = answer.get("latents", latents)
+                    positive = replace(positive, prompt_embeds=answer.get("prompt_embeds", positive.prompt_embeds))
+                progress.update()
+        self._current_timestep = None
+        return latents
+
+    def predict_guided(
+        self,
+        latents: torch.Tensor,
+        timestep: torch.Tensor,
+        positive: Conditioning,
+        negative: Conditioning | None,
+        true_cfg_scale: float,
+    ) -> torch.Tensor:
+        """Return the prediction with classifier-free guidance, or the positive one alone where negative is None."""
+        with self.transformer.cache_context("cond"):
+            noise_pred = self.predict_noise(latents, timestep, positive, self.guidance_scale)
+        if negative is None:
+            return noise_pred
+        with self.transformer.cache_context("uncond"):
+            opposite = self.predict_noise(latents, timestep, negative, self.guidance_scale)
+        return opposite + true_cfg_scale * (noise_pred - opposite)
+
+    @torch.no_grad()
+    def predict_noise(
+        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning, guidance_scale: float = 3.5
+    ) -> torch.Tensor:
+        """Return one pass's float32 prediction (B, T, 4C) for packed latents (B, T, 4C) at a timestep in 0..1000."""
+        batch, dtype = latents.shape[0], self.transformer.dtype
+        text = conditioning.text.to(dtype).expand(batch, -1, -1)
+        guidance = None
+        if self.transformer.config.guidance_embeds:
+            guidance = torch.full([batch], guidance_scale, device=latents.device, dtype=torch.float32)
+        with regional_attention(self.transformer):
+            noise_pred: torch.Tensor = self.transformer(
+                hidden_states=latents.to(dtype),
+                encoder_hidden_states=text,
+                pooled_projections=conditioning.pooled_prompt_embeds.to(dtype).expand(batch, -1),
+                timestep=timestep.expand(batch) / 1000,
+                guidance=guidance,
+                img_ids=conditioning.img_ids,
+                txt_ids=torch.zeros(text.shape[1], 3, device=latents.device),
+                joint_attention_kwargs={**(self._joint_attention_kwargs or {}), "regions": conditioning.regions},
+                return_dict=False,
+            )[0]
+        return noise_pred.float()
