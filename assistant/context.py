@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from eligen.assistant.plan import Plan, Question
+from eligen.assistant.plan import NamedReference, Plan, Question
 from eligen.tools.layout import Layout, Value
 
 
@@ -20,7 +20,8 @@ class Context(Value):
 
     `layouts` are the versions from the first to the current one along the current branch (empty before the first
     picture); `taken` are the ids of all versions, branches too, which nothing new gets; `question` is what was asked
-    last and is still open; `picture` and `attachments` are image files.
+    last and is still open; `picture` and `attachments` are image files; `references` are those that earlier messages
+    gave a name, the latest last.
     """
 
     layouts: tuple[Layout, ...] = ()
@@ -29,6 +30,7 @@ class Context(Value):
     question: Question | None = None
     picture: str | None = None
     attachments: tuple[str, ...] = ()
+    references: tuple[NamedReference, ...] = ()
 
     @property
     def layout(self) -> Layout | None:

@@ -170,6 +170,14 @@ Edit = Annotated[LayoutEdit | Undo | Redo, Field(discriminator="op")]
 Edits = Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)]
 
 
+class NamedReference(Value):
+    """A reference picture that later messages may call by a name; `prompt` is what it shows, where that was said."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    reference: str
+    prompt: str = ""
+
+
 class Option(Value):
     """One possible answer to a question, in words as short as "the left one", and what it would do."""
 
@@ -187,12 +195,14 @@ class Question(Value):
 class Plan(Value):
     """A planner's answer to one message: a reply with edits (none for small talk), or a question instead of them.
 
-    `explanation` says how the message was read, `notices` what could not be read or done.
+    `names` are reference pictures that got a name, `explanation` says how the message was read, `notices` what could
+    not be read or done.
     """
 
     reply: str
     edits: Edits = ()
     question: Question | None = None
+    names: tuple[NamedReference, ...] = ()
     explanation: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from eligen.assistant.context import Message
 from eligen.assistant.history import START, Picture
-from eligen.assistant.plan import Question
+from eligen.assistant.plan import NamedReference, Question
 from eligen.tools.layout import Value
 
 
@@ -62,7 +62,8 @@ class Verdict(Value):
 class Turn(Value):
     """One message and its answer. `version` is the current one after it; `painted` says that the turn made it.
 
-    A turn with a `question` waits for the next message to answer it. `tools` are those that ran, in order.
+    A turn with a `question` waits for the next message to answer it. `tools` are those that ran, in order,
+    `names` the pictures that got a name.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -78,6 +79,7 @@ class Turn(Value):
     verdict: Verdict | None = None
     explanation: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    names: tuple[NamedReference, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, Message]:

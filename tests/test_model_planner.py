@@ -102,6 +102,7 @@ def test_an_answer_is_found_in_what_models_write_around_it(said: str):
         (answer(*[BLUE] * 25), "edits: Tuple should have at most 24 items"),
         (answer(*[{"op": "add", "prompt": "a cow", "count": 12}] * 2), "26 things are too many"),
         (answer(question={"text": "?", "options": [{"label": "a", "edits": [BLUE | {"id": "x"}]}]}), "no 'x'"),
+        ('{"reply": "x", "names": [{"name": "x", "reference": "/etc/passwd"}]}', "names: pictures are named by"),
         ('{"reply": ' + "[" * 50_000, "nested too deeply"),
         ('{"reply": "x", "edits": 1' + "0" * 5000 + "}", "not whole, valid JSON"),
     ],

@@ -39,6 +39,8 @@ def read_answer(text: str, context: Context, message: str) -> Plan:
         raise ModelOutputError(_reasons(error)) from None
     except RecursionError:
         raise ModelOutputError("the JSON is nested too deeply") from None
+    if plan.names:
+        raise ModelOutputError("names: pictures are named by their user; leave it out")
     edits = _applicable(plan.edits, context, message)
     question = plan.question
     if question is not None:

@@ -57,6 +57,7 @@ class PlannerAgent:
             question=question,
             picture=str(pictures.path(current.picture)) if current and current.picture else None,
             attachments=tuple(str(pictures.path(picture)) for picture in attachments),
+            references=tuple(pictures.with_paths(named) for turn in turns for named in turn.names),
         )
         plan = pictures.with_hashes(self.planner.plan(state.text, context))
         return approval(plan) if self.approve and plan.edits else plan

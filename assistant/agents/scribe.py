@@ -51,6 +51,7 @@ class ScribeAgent:
             tries=len(state.candidates),
             verdict=kept.verdict if kept else None,
             explanation=plan.explanation,
+            names=plan.names,
             notices=tuple(dict.fromkeys((*notices, *(kept.notices if kept else ())))),
         )
         self.store.record(history, turn)
