@@ -19,14 +19,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path) -> None:
-    """Write the checksums of every file under a folder to its manifest.json."""
+def write_manifest(folder: Path, side: int | None = None) -> None:
+    """Write the checksums of every file under a folder, and the side its pictures have, to its manifest.json."""
     files = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
-    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=2) + "\n")
+    said = {"side": side} if side else {}
+    (folder / MANIFEST).write_text(json.dumps(said | {"files": files}, indent=2) + "\n")
+
+
+def picture_side(folder: Path) -> int | None:
+    """Return the side in pixels of the pictures a folder was trained to paint; None when no manifest says it."""
+    try:
+        side = json.loads((folder / MANIFEST).read_text())["side"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return side if isinstance(side, int) else None
 
 
 def verify_manifest(folder: Path) -> None:
