@@ -60,7 +60,12 @@ class Talk:
 
     @property
     def context(self) -> Context:
-        return Context(layouts=self.history.layouts, dialogue=self.dialogue, question=self.plan.question)
+        return Context(
+            layouts=self.history.layouts,
+            taken=self.history.ids,
+            dialogue=self.dialogue,
+            question=self.plan.question,
+        )
 
     @property
     def layout(self) -> Layout:

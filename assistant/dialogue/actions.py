@@ -94,8 +94,8 @@ def _all_alike(work: Work, request: Request) -> list[Entity]:
     references = request.get("THINGS") or (IT,)
     if all(reference.kind == "noun" for reference in references):
         return resolve(work, [replace(reference, number=None) for reference in references])
-    found = resolve(work, references)
-    return alike(work, found[0])
+    talked_of = [replace(reference, kind="again") if reference.kind == "it" else reference for reference in references]
+    return alike(work, resolve(work, talked_of)[0])
 
 
 def alike(work: Work, entity: Entity) -> list[Entity]:
@@ -141,6 +141,12 @@ def fewer(work: Work, request: Request) -> None:
 def add(work: Work, request: Request) -> None:
     """Add each newcomer where it is said; "one more dog" looks like the dogs that are there."""
     added: list[str] = []
+    spot: Spot | None = request.get("PLACE")
+    if spot is not None and spot.of and spot.of[0].text.split()[0] in ("each", "every"):
+        for host in resolve(work, spot.of):
+            here = Reference(host.id, kind="id")
+            add(work, request.put("PLACE", replace(spot, of=(here,))))
+        return
     for newcomer in request.get("NEWS"):
         if request.loose and not _is_listed(newcomer) and newcomer.text.split()[0] in newcomer.name.split()[:1]:
             raise Refused(f'I do not know what to do with "{newcomer.text}".')
@@ -201,7 +207,33 @@ def examples(work: Work, newcomer: Newcomer) -> list[Entity]:
     if newcomer.noun is not None:
         return [e for e in work.layout.entities if noun_of(e, work.lists.lexicon).name == newcomer.noun.name]
     talked_of = (work.entity(entity_id) for group in work.focus for entity_id in group)
-    return [entity for entity in talked_of if entity is not None][:1] or list(work.layout.entities)[:1]
+    alone = list(work.layout.entities) if len(work.layout.entities) == 1 else []
+    return [entity for entity in talked_of if entity is not None][:1] or alone
+
+
+@does("add each")
+def add_each(work: Work, request: Request) -> None:
+    """Add things each at a place of its own: "two trees, one on the left and one on the right"."""
+    one = replace(request.get("NEW"), count=1)
+    spots = [spot for spot in map(request.get, ("first", "second", "third")) if spot is not None]
+    work.attend([entity_id for spot in spots for entity_id in work.do(_fitting(work, _new(work, one, spot)))])
+
+
+@does("add beside")
+def add_beside(work: Work, request: Request) -> None:
+    """Add one thing on each side of others."""
+    added: list[str] = []
+    for host in things(work, request):
+        for side in ("left", "right"):
+            spot = Spot("", relation=side, of=(Reference(host.id, kind="id"),))
+            added += work.do(_fitting(work, _new(work, replace(request.get("NEW"), count=1), spot)))
+    work.attend(added)
+
+
+@does("empty")
+def empty(work: Work, request: Request) -> None:
+    """Remember a place that is said to be empty: "there" means it."""
+    work.there = request.get("PLACE")
 
 
 @does("give")
@@ -230,7 +262,11 @@ def greet(work: Work, request: Request) -> None:
 @does("topic")
 def topic(work: Work, request: Request) -> None:
     """Take what is named for what is talked of."""
-    things(work, request)
+    counted: Newcomer | None = request.get("COUNTED")
+    if counted is None:
+        things(work, request)
+    else:
+        work.attend(ids(_counted(work, counted)))
 
 
 @does("keep", "nothing")

@@ -19,6 +19,7 @@ from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.tokens import is_mark
 
 BEST = 5
+ASIDE = 2.4
 CLAUSE, UNREAD, UNJOINED, LATER = 1.0, 1.5, 0.4, 0.004
 LOOSE = 0.4
 PARALLEL = 0.7  # "make the cat red and the dog blue": what goes on without a verb goes on with the same
@@ -89,9 +90,20 @@ class DialogueGrammar(Grammar):
                 if rest.requests and rest.requests[0].loose and rest.requests[0].do == request.do:
                     extra -= PARALLEL
                 yield Reading(CLAUSE + cost + extra + rest.cost, (request, *rest.requests), rest.unread)
+        for end in self._asides(text, at):
+            for rest in best[end]:
+                said = " ".join(text.tokens[at:end])
+                yield Reading(rest.cost + ASIDE, rest.requests, (said, *rest.unread))
         for rest in best[at + 1]:
             word = text.tokens[at]
             yield Reading(rest.cost + UNREAD, rest.requests, (word, *rest.unread))
+
+    def _asides(self, text: Sentence, at: int) -> list[int]:
+        """Return where a part of the sentence between marks ends that may be passed over as a whole."""
+        if at and not is_mark(text.tokens[at - 1]):
+            return []
+        end = next((i for i in range(at, len(text)) if is_mark(text.tokens[i])), len(text))
+        return [end] if end - at > 1 and (at, end) != (0, len(text)) else []
 
     def _openings(self, text: Sentence, at: int) -> list[int]:
         """Return where a clause may start behind marks, joining words, fillers and polite openings."""

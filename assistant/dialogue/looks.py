@@ -12,6 +12,7 @@ from eligen.assistant.language.inflection import present_participle
 from eligen.assistant.language.tokens import is_mark, number
 
 MOST_WORDS = 6
+AFTER_POSE = ("and", "please", "under", "on", "in", "next", "beside", "behind", "near", "by", "below", "above", "at")
 MADE = ("made", "built", "out", "covered")
 OUT_OF = [["out", "of"], ["of"], ["from"], ["in"], ["with"], ["have"], ["having"]]
 OUT_OF += [[made, *words] for made in MADE for words in OUT_OF]
@@ -101,7 +102,12 @@ class LookReader:
         word = tokens[at]
         if hit := self.lists.find("shades", tokens, at):
             return Word((hit[0],), hit[1])
-        if word in self.lists.table("big") or word in self.lists.table("ordinals") or word in self.lists.set("no look"):
+        if (
+            word in self.lists.set("comparatives")
+            or word in self.lists.table("big")
+            or word in self.lists.table("ordinals")
+            or word in self.lists.set("no look")
+        ):
             return None
         if self._coloured(word) or self.lexicon.is_adjective(word) or word in self.lists.set("patterns"):
             noun = self.lexicon.longest(tokens, at)
@@ -114,10 +120,8 @@ class LookReader:
         return self._doubtful(text, at)
 
     def _caused(self, text: Sentence, at: int) -> bool:
-        """Tell whether a bare verb ends the sentence, as in "make the cat sleep"."""
-        return at > 1 and (
-            at + 1 >= len(text) or is_mark(text.tokens[at + 1]) or text.tokens[at + 1] in ("and", "please")
-        )
+        """Tell whether a bare verb ends what is said of a thing, as in "make the cat sleep (under the tree)"."""
+        return at > 1 and (at + 1 >= len(text) or is_mark(text.tokens[at + 1]) or text.tokens[at + 1] in AFTER_POSE)
 
     def _coloured(self, word: str) -> bool:
         return self.lexicon.is_colour(word) or word in self.lists.set("more colours") | self.lists.set("shades")
@@ -134,7 +138,7 @@ class LookReader:
             return None
         if word in self.lexicon.set("adverbs") or self.lists.find("amounts", text.tokens, at):
             return None
-        return Word((word,), at + 1, 0.25 if participle else 0.6)
+        return Word((word,), at + 1, 0.25 if participle else 0.9)
 
     def _made_of(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read "made of wood", "with stripes", and the bare "stripes"."""

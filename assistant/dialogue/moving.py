@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import IT, does, things
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
-from eligen.assistant.plan import Add, LayoutEdit, Move, Place, Resize
+from eligen.assistant.plan import Add, Describe, LayoutEdit, Move, Place, Resize
 from eligen.tools.layout import Entity
 
 STEP = 1.4  # of the sides: "make it bigger"
 LEAST, MOST = 0.06, 16.0
+EVEN = 0.002
+NEARER = 0.35
 
 
 @does("move")
@@ -62,7 +65,7 @@ def lift(work: Work, request: Request) -> None:
 def misplaced(work: Work, request: Request) -> None:
     """Move what is too far to one side a little to the other."""
     way: Way = request.get("WAY")
-    _go(work, things(work, request), Way(way.text, -way.dx, -way.dy, way.steps, way.fraction))
+    _go(work, things(work, request), replace(way, dx=-way.dx, dy=-way.dy, away=not way.away))
 
 
 @does("put back")
@@ -115,6 +118,44 @@ def _bring_back(work: Work, reference: Reference, missing: Missing) -> None:
         _all(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in found])
         return
     raise missing
+
+
+@does("pose at")
+def pose_at(work: Work, request: Request) -> None:
+    """Let things do something somewhere: "let the dog sleep under the tree"."""
+    posed = things(work, request)
+    move(work, request)
+    for entity in posed:
+        work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, request.get("LOOK").words)))
+    work.attend(entity.id for entity in posed)
+
+
+@does("align")
+def align(work: Work, request: Request) -> None:
+    """Let things stand on one line, that of the lowest."""
+    aligned = things(work, request)
+    foot = max(entity.box.y1 for entity in aligned)
+    steps = [Move(ids=(e.id,), dy=round(foot - e.box.y1, 4)) for e in aligned if foot - e.box.y1 > EVEN]
+    if not steps:
+        work.said.append("They stand on one line already.")
+    _all(work, steps)
+
+
+@does("gather", "spread")
+def gather(work: Work, request: Request) -> None:
+    """Move things towards their common middle, or away from it."""
+    moved = things(work, request)
+    if len(moved) < 2:
+        raise Refused(f"The {name(moved[0])} is alone.")
+    middle = sum(entity.box.centre[0] for entity in moved) / len(moved)
+    share = -NEARER if request.do == "gather" else NEARER
+    _all(work, [Move(ids=(e.id,), dx=round(share * (e.box.centre[0] - middle), 4)) for e in moved])
+
+
+@does("turn")
+def turn(work: Work, request: Request) -> None:
+    """Say that nothing can be turned."""
+    work.said.append(f"I cannot turn the {name(things(work, request)[0])}: I move, scale and repaint things.")
 
 
 # --- sizes

@@ -24,6 +24,8 @@ def place(work: Work, spot: Spot, moved: Sequence[Entity] = (), prompt: str = ""
 
     `moved` are the things that go there, `prompt` is what a new thing is: both say how large it is there.
     """
+    if work.there is not None and spot.text.split()[-1:] == ["there"]:
+        spot = work.there
     if spot.region:
         return Place(region=spot.region)
     if spot.across:

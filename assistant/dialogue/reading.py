@@ -9,7 +9,7 @@ from eligen.assistant.context import Message
 from eligen.assistant.dialogue.grammar import Reading, grammar
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.messages import sentences
-from eligen.assistant.dialogue.wordlists import wordlists
+from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.language.lexicon import Lexicon
 
 IDLE = frozenset(("keep", "nothing", "dislike", "thanks", "greet", "topic"))
@@ -31,13 +31,21 @@ def readings(tokens: tuple[str, ...], lexicon: Lexicon) -> tuple[Reading, ...]:
 
 
 def _readings(tokens: tuple[str, ...], lexicon: Lexicon) -> tuple[Reading, ...]:
-    return tuple(reading for reading in grammar(lexicon).read(tokens) if _readable(reading, len(tokens)))
+    found = grammar(lexicon).read(tokens)
+    return tuple(reading for reading in found if _readable(reading, len(tokens), wordlists(lexicon)))
 
 
-def _readable(reading: Reading, length: int) -> bool:
-    spare = min(MOST_UNREAD, length // 4)
-    loose = reading.requests and all(request.loose for request in reading.requests)
-    return len(reading.unread) <= (0 if loose else spare)
+def _readable(reading: Reading, length: int, lists: WordLists) -> bool:
+    """Tell whether a reading passes over nothing that could matter: a few small words, or one aside.
+
+    Fragments without a verb must be read as a whole.
+    """
+    asides = [unread for unread in reading.unread if " " in unread]
+    words = [unread for unread in reading.unread if " " not in unread]
+    if reading.unread and all(request.loose or request.do in IDLE for request in reading.requests):
+        return False
+    small = all(word in lists.set("harmless") or word.endswith("ly") or not word[0].isalpha() for word in words)
+    return small and len(asides) <= 1 and len(words) <= min(MOST_UNREAD, length // 4)
 
 
 def requests_of(text: str, lexicon: Lexicon) -> list[Request]:

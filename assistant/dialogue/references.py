@@ -105,6 +105,7 @@ class Resolver:
             "it": self._it, "them": self._them, "both": self._them, "them all": self._them, "again": self._again,
             "all": self._all, "people": self._people, "one": self._one, "other": self._other, "others": self._others,
             "everything else": self._everything_else, "former": self._of_two, "latter": self._of_two,
+            "id": lambda reference: [entity for entity in self.entities if entity.id == reference.text],
         }  # fmt: skip
         if not self.entities:
             raise Missing(reference, why=NOTHING)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from eligen.assistant.context import Context
-from eligen.assistant.dialogue.meanings import Reference
+from eligen.assistant.dialogue.meanings import Reference, Spot
 from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.edits import apply
@@ -46,7 +46,8 @@ class Work:
     `past` are the layouts before the current one, oldest first; `focus` what was talked of, the latest first (removed
     things too); `choices` say what a reference that was unclear means, `invited` which missing ones may be added;
     `wrong` are things that were taken by mistake; `said` are sentences for the reply, `notices` what was not read,
-    `read` how the rest was; `version` is the layout of the context that the edits start from.
+    `read` how the rest was; `version` is the layout of the context that the edits start from, `there`
+    an empty place that was spoken of.
     """
 
     context: Context
@@ -62,6 +63,7 @@ class Work:
     notices: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     version: int = -1
+    there: Spot | None = None
 
     @property
     def prompts(self) -> Prompts:
