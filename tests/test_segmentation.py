@@ -50,6 +50,16 @@ def test_no_boxes_no_shapes(segmenter: Segmenter) -> None:
     assert segmenter.in_boxes(noise(64, 64), []) == []
 
 
+def test_the_shape_at_a_point_is_the_surest_of_the_library_s(segmenter: Segmenter) -> None:
+    image = noise(64, 48)
+    found = segmenter.at_point(image, 0.25, 0.5)
+    predictor = SamPredictor(segmenter.sam)
+    predictor.set_image(np.array(image))
+    masks, scores, _ = predictor.predict(np.array([[16.0, 24.0]]), np.array([1]))
+    assert any(np.array_equal(found.mask, mask) for mask in masks)
+    assert found.score == pytest.approx(scores.max(), abs=1e-5)
+
+
 def test_proposals_come_surest_first(segmenter: Segmenter) -> None:
     found = segmenter.proposals(noise(80, 64).convert("L"))
     scores = [segment.score for segment in found]

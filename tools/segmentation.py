@@ -81,6 +81,15 @@ class Segmenter:
             for mask, score in zip(masks[:, 0].cpu().numpy(), scores[:, 0].cpu(), strict=True)
         ]
 
+    def at_point(self, image: Image.Image, x: float, y: float) -> Segment:
+        """Return the shape of the thing at a point, in fractions of the picture; of several the surest."""
+        predictor = SamPredictor(self.sam)
+        predictor.set_image(np.array(image.convert("RGB")))
+        point = np.array([[x * image.width, y * image.height]])
+        masks, scores, _ = predictor.predict(point_coords=point, point_labels=np.array([1]))
+        best = int(scores.argmax())
+        return Segment(masks[best], float(scores[best]))
+
     def proposals(self, image: Image.Image) -> list[Segment]:
         """Return the shapes that the model finds in a picture by itself, the surest first."""
         config = self.sam.config
