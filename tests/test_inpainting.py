@@ -13,7 +13,7 @@ from eligen.tools import inpainting
 from eligen.tools.conditions import Background
 from eligen.tools.errors import UserError
 from eligen.tools.generation import Painter
-from eligen.tools.inpainting import cells, composed
+from eligen.tools.inpainting import cells
 from eligen.tools.layout import Box
 from eligen.tools.measures import difference_outside, seam
 from eligen.tools.metadata import write_picture
@@ -264,7 +264,7 @@ def test_a_shift_of_all_colours_leaves_no_seam(photo: Path) -> None:
     mask = grown(torch.from_numpy(thing()), 6)
     repaint = inpainting.Repaint(before, before, mask, mask.float(), mask.float(), match_colours=True)
     shifted = (before + torch.tensor([0.08, -0.05, 0.06]).view(3, 1, 1)).clamp(0, 1)
-    matched, plain = (composed(replace(repaint, match_colours=match), shifted) for match in (True, False))
+    matched, plain = (replace(repaint, match_colours=match).composed(shifted) for match in (True, False))
     assert np.abs(np.asarray(matched, int) - np.asarray(image, int)).max() <= 3
     assert seam(matched, mask.numpy()) < 1.5 < seam(plain, mask.numpy())
 

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib.metadata import version
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
-from eligen.tools import inpainting
-from eligen.tools.adapters import active_loras, lora_file, pinned
+from eligen.tools import inpainting, transfer
+from eligen.tools.adapters import active_loras, lora_file
 from eligen.tools.denoising import Callback
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
 from eligen.tools.hardware import Offload, Quantization
-from eligen.tools.loading import Model, Progress, load_model, quiet
+from eligen.tools.loading import Model, Progress, in_context_file, load_model, quiet
 from eligen.tools.profiles import Profile
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.requests import IN_CONTEXT, GenerateRequest, InpaintRequest, Lora, TransferRequest
+from eligen.tools.resolving import changes, resolved, versions
 from eligen.tools.segmentation import Segmenter
 from eligen.tools.vocabulary import Vocabulary
 from eligen.tools.wording import Wording, in_known_words
 
-LIBRARIES = {"eligen": "eligen-assistant"} | {name: name for name in ("torch", "diffusers", "transformers", "peft")}
+UNUSED = "the reference of {!r} was not used: give the picture that it goes into as 'image'"
 
 OnStep = Callable[[int, int, Callable[[], Image.Image]], None]
 Finish = Callable[[torch.Tensor], Image.Image]
-T = TypeVar("T")
 
 _painting = threading.Lock()  # pipelines are shared: an adapter switched for one picture would show in another
 
@@ -38,7 +39,7 @@ _painting = threading.Lock()  # pipelines are shared: an adapter switched for on
 class Painted:
     """An RGB picture, its request with every default filled in, and what the user should know, a line each.
 
-    `mask` (255 = on) is where an InpaintRequest's picture was repainted: outside it is bit for bit as it was.
+    `mask` (255 = on) is where a RepaintRequest's picture was repainted: outside it is bit for bit as it was.
     """
 
     image: Image.Image
@@ -60,6 +61,7 @@ class Painter:
         progress: Progress | None = None,
     ) -> None:
         self.profile = profile
+        self._say = progress or (lambda line: None)
         self._load = partial(
             load_model, profile, device=device, offload=offload, quantization=quantization, progress=progress
         )
@@ -78,59 +80,68 @@ class Painter:
     def paint(self, request: GenerateRequest, *, on_step: OnStep | None = None) -> Painted:
         """Return the request's picture: bit for bit the same each time on one machine.
 
-        What an InpaintRequest does not repaint is bit for bit its picture's. Paths of images, masks and LoRAs are
+        What a RepaintRequest does not repaint is bit for bit its picture's. Paths of images, masks and LoRAs are
         relative to the current folder. `on_step` is told the number of steps done, of
         all steps, and a function that foretells the picture. Raises UserError for what cannot be used.
         """
         if request.profile not in (None, self.profile.name):
             raise UserError(f"{request.id} is for profile {request.profile}, not for {self.profile.name}")
-        resolved = self.resolve(request)
-        files = [lora_file(lora.name, self.model.folder) for lora in request.loras]
-        weights = [lora.weight for lora in request.loras]
-        scene, notices = self._scene(
-            inpainting.asked_for(resolved) if isinstance(resolved, InpaintRequest) else resolved
-        )
-        notices += _changes(request.versions, resolved.versions)
-        mask = None
+        whole = self.resolve(request)
+        if isinstance(whole, TransferRequest):
+            painted = self._transferred(whole, on_step)
+        else:
+            painted = self._painted(whole, on_step)
+        notices = (*painted.notices, *changes(request.versions, whole.versions))
+        return replace(painted, notices=tuple(dict.fromkeys(notices)))
+
+    def _painted(self, request: GenerateRequest, on_step: OnStep | None) -> Painted:
+        """Return the picture of a resolved request, of whatever kind but a transfer."""
+        asked = inpainting.asked_for(request) if isinstance(request, InpaintRequest) else request
+        (scene, notices), mask = self._scene(asked), None
+        notices += [UNUSED.format(entity.prompt) for entity in request.entities if entity.reference is not None]
         finish: Finish = partial(self.preview, height=request.height, width=request.width)
-        if isinstance(resolved, InpaintRequest):
-            repaint, lines = inpainting.prepare(resolved, self.segmenter)
+        if isinstance(request, InpaintRequest):
+            repaint, lines = inpainting.prepare(request, self.segmenter)
             notices += lines
-            scene |= inpainting.arguments(repaint, resolved.strength)
+            scene |= inpainting.arguments(repaint, request.strength)
             finish, mask = partial(self._composed, repaint), inpainting.as_mask(repaint.mask)
+        with self._acting(request, request.loras):
+            image = self._run(request, scene, finish, on_step)
+        return Painted(image, request, tuple(notices), mask)
+
+    def _transferred(self, request: TransferRequest, on_step: OnStep | None) -> Painted:
+        """Return the picture of a resolved request with one entity after the other transferred into it."""
+        image = transfer.opened(request)
+        areas, notices = transfer.painted_areas(request, image, self.segmenter)
+        todo = [(entity, area) for entity, area in zip(request.entities, areas, strict=True) if area.any()]
+        with self._acting(request, (*request.loras, request.in_context)):
+            for number, (entity, area) in enumerate(todo):
+                one = transfer.prepared(request, entity, image, area)
+                scene, lines = self._scene(one.request)
+                notices += lines
+                follow = on_step and _part(on_step, number, len(todo))
+                image = self._run(one.request, scene | one.arguments, partial(self._composed, one), follow)
+        return Painted(image, request, tuple(notices), inpainting.as_mask(torch.stack(areas).any(0)))
+
+    @contextmanager
+    def _acting(self, request: GenerateRequest, loras: Sequence[Lora]) -> Iterator[None]:
+        """Have the models to oneself, with these LoRAs and, if the request says so, EliGen's acting in them."""
+        acting = [lora for lora in loras if lora.weight]
+        files, weights = [self._lora_file(lora) for lora in acting], [lora.weight for lora in acting]
         with _painting, quiet(), active_loras(self.model.pipeline, files, weights, eligen=request.control == "eligen"):
-            image = self._run(resolved, scene, finish, on_step)
-        return Painted(image, resolved, tuple(dict.fromkeys(notices)), mask)
+            yield
+
+    def _lora_file(self, lora: Lora) -> Path:
+        if lora.name == IN_CONTEXT:
+            return in_context_file(self.profile, self._say)
+        return lora_file(lora.name, self.model.folder)
 
     def resolve(self, request: GenerateRequest) -> GenerateRequest:
         """Return the request with the profile's defaults where it says None, and the version of everything used.
 
         Raises UserError when a LoRA file is missing, or is not the one the request was made with.
         """
-        profile, folder = self.profile, self.model.folder
-        return request.model_copy(
-            update={
-                "profile": profile.name,
-                "steps": _given(request.steps, profile.steps),
-                "guidance": _given(request.guidance, profile.guidance_scale),
-                "true_cfg": _given(request.true_cfg, profile.true_cfg_scale),
-                "negative_prompt": _given(request.negative_prompt, profile.negative_prompt),
-                "schedule": _given(request.schedule, profile.schedule),
-                "loras": tuple(pinned(lora, lora_file(lora.name, folder)) for lora in request.loras),
-                "versions": self.versions(),
-            }
-        )
-
-    def versions(self) -> dict[str, str]:
-        """Return what besides the request makes the picture: libraries, weights, and what computes with them."""
-        libraries = {name: version(package) for name, package in LIBRARIES.items()}
-        model = self.model
-        return libraries | {
-            "base": model.digest,
-            "eligen_lora": f"sha256:{model.lora_sha256}",
-            "device": model.device,
-            "precision": model.precision,
-        }
+        return resolved(request, self.profile, versions(self.model), self._lora_file)
 
     def preview(self, latents: torch.Tensor, height: int, width: int) -> Image.Image:
         """Return the picture that packed latents (1, T, 4C) decode to."""
@@ -139,9 +150,8 @@ class Painter:
         image: Image.Image = pipeline.image_processor.postprocess(pictures, "pil", [False])[0]
         return image
 
-    def _composed(self, repaint: inpainting.Repaint, latents: torch.Tensor) -> Image.Image:
-        height, width = repaint.mask.shape
-        return inpainting.composed(repaint, self.model.pipeline.decode(latents, height, width)[0].cpu())
+    def _composed(self, repaint: inpainting.Repaint | transfer.Transfer, latents: torch.Tensor) -> Image.Image:
+        return repaint.composed(self.model.pipeline.decode(latents, *repaint.size)[0].cpu())
 
     def _scene(self, request: GenerateRequest) -> tuple[dict[str, Any], list[str]]:
         """Return the pipeline's arguments that say what to paint where, and notices."""
@@ -212,11 +222,6 @@ def _foretelling(finish: Finish, on_step: OnStep) -> Callback:
     return follow
 
 
-def _given(value: T | None, default: T) -> T:
-    return default if value is None else value
-
-
-def _changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return a notice when a picture is painted again by other versions than before."""
-    changed = [name for name, value in before.items() if now.get(name, value) != value]
-    return [f"first painted with other versions ({', '.join(changed)}): it may differ"] if changed else []
+def _part(on_step: OnStep, number: int, count: int) -> OnStep:
+    """Return a callback for one of several pictures that tells the steps of all."""
+    return lambda done, total, preview: on_step(number * total + done, count * total, preview)

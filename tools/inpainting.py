@@ -49,6 +49,21 @@ class Repaint:
     opacity: Tensor
     match_colours: bool
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """The (height, width) of what is painted."""
+        height, width = self.mask.shape
+        return height, width
+
+    def composed(self, painted: Tensor) -> Image.Image:
+        """Return the picture with what was painted, (3, H, W) in 0..1, inside the mask, bit for bit its own outside."""
+        if self.match_colours:
+            # What the model leaves alone differs by what the VAE does to it: beside its own pixels that is a seam.
+            outside = ~self.mask
+            shift = blurred(self.before - painted, outside, MATCHED_OVER)
+            painted = painted + membrane(shift, outside) * self.mask
+        return as_image(masks.blend(self.start, painted.clamp(0, 1), self.opacity))
+
 
 def prepare(request: InpaintRequest, segmenter: Segmenter) -> tuple[Repaint, list[str]]:
     """Return what a request repaints, and notices; UserError when its picture or mask cannot be used."""
@@ -100,16 +115,6 @@ def arguments(repaint: Repaint, strength: float) -> dict[str, Any]:
         "strength_map": strength_map,
         "strength": strength,
     }
-
-
-def composed(repaint: Repaint, painted: Tensor) -> Image.Image:
-    """Return the picture with what was painted, (3, H, W) in 0..1, inside the mask, and bit for bit its own outside."""
-    if repaint.match_colours:
-        # What the model leaves alone differs by what the VAE does to it: beside its own pixels that shows as a seam.
-        outside = ~repaint.mask
-        shift = blurred(repaint.before - painted, outside, MATCHED_OVER)
-        painted = painted + membrane(shift, outside) * repaint.mask
-    return as_image(masks.blend(repaint.start, painted.clamp(0, 1), repaint.opacity))
 
 
 def shapes(image: Image.Image, boxes: Sequence[Box], segmenter: Segmenter) -> list[Tensor]:

@@ -18,10 +18,10 @@ from transformers.utils import logging as transformers_logging
 from eligen.tools.adapters import ELIGEN_ADAPTER
 from eligen.tools.downloads import fetch, fetch_file
 from eligen.tools.eligen import FluxEliGenPipeline
-from eligen.tools.errors import UserError
+from eligen.tools.errors import ToolError, UserError
 from eligen.tools.hardware import QUANTIZED, Offload, Quantization, free_memory, plan_device
 from eligen.tools.manifest import check_folder, component_bytes, identity, sha256_of, verify_manifest
-from eligen.tools.profiles import Profile
+from eligen.tools.profiles import IN_CONTEXT_FILE_VARIABLE, Profile
 
 Progress = Callable[[str], None]
 
@@ -122,6 +122,23 @@ def _local_files(profile: Profile, say: Progress) -> tuple[Path, Path]:
     elif not lora_file.is_file():
         raise UserError(f"weights missing: no EliGen LoRA at {lora_file}; give one with --lora-file")
     return folder, lora_file
+
+
+def in_context_file(profile: Profile, say: Progress) -> Path:
+    """Return the profile's In-Context LoRA file, downloaded if need be; ToolError when nothing can be transferred."""
+    file, source = profile.in_context_file, profile.in_context
+    if file is not None and file.is_file():
+        return file
+    if source is None or file is not None:
+        raise ToolError(
+            f"nothing can be transferred without an In-Context LoRA, and there is none at {file}: "
+            "train one with `python -m training.train_in_context`"
+        )
+    try:
+        return fetch_file(source, say)
+    except UserError as error:
+        line = f"nothing can be transferred without the In-Context LoRA: {error}; "
+        raise ToolError(f"{line}or name a file with {IN_CONTEXT_FILE_VARIABLE}") from error
 
 
 def _from_folder(folder: Path, profile: Profile, quantization: Quantization | None) -> FluxEliGenPipeline:

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Entity
 from eligen.tools.requestfiles import PNG_KEY
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.requests import GenerateRequest, InpaintRequest, RepaintRequest
 
 
 def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> None:
@@ -47,7 +47,8 @@ def _with_copies(request: GenerateRequest, path: Path) -> GenerateRequest:
         entity.model_copy(update=copied(entity, ("mask", "reference"), f"-{number}"))
         for number, entity in enumerate(request.entities, start=1)
     )
-    own = copied(request, ("image", "mask")) if isinstance(request, InpaintRequest) else {}
+    own = copied(request, ("image",)) if isinstance(request, RepaintRequest) else {}
+    own |= copied(request, ("mask",)) if isinstance(request, InpaintRequest) else {}
     for name, content in copies.items():
         path.with_name(name).write_bytes(content)
     return request.model_copy(update={"entities": entities, **own})

@@ -7,19 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from eligen.tools.errors import UserError
+from eligen.tools.manifest import picture_side
 from eligen.tools.requests import Schedule
 
 DType = Literal["float32", "bfloat16"]
 
 MINI_FOLDER = Path(__file__).parent / "weights" / "mini"
-MINI_SIDE = 128
+MINI_SIDE = picture_side(MINI_FOLDER) or 128
 SAM_FILE = Path("sam", "model.safetensors")
+IN_CONTEXT_FILE = Path("in_context_lora.safetensors")
+FILES = {"lora_file": "LoRA", "sam_file": "Sam", "in_context_file": "In-Context LoRA"}
+BESIDE = {"lora_file": Path("eligen_lora.safetensors"), "sam_file": SAM_FILE, "in_context_file": IN_CONTEXT_FILE}
 MODEL_DIR_VARIABLE = "ELIGEN_FLUX_DIR"
 LORA_FILE_VARIABLE = "ELIGEN_LORA_FILE"
 SAM_FILE_VARIABLE = "ELIGEN_SAM_FILE"
+IN_CONTEXT_FILE_VARIABLE = "ELIGEN_IN_CONTEXT_FILE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +40,12 @@ class HubFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A base model, its EliGen LoRA, the Sam that finds things in its pictures, and their defaults.
+    """A base model, its EliGen and In-Context LoRAs, the Sam that finds things in its pictures, and their defaults.
 
     `folder` is the base model's diffusers folder where it is local; None means `base`, downloaded on first use.
-    `lora_file` likewise stands before `lora`, and `sam_file` before `sam`. `component_bytes` is what each model weighs
-    on disk, known before the download. `dtype` is what the models compute in.
+    `lora_file` likewise stands before `lora`, `sam_file` before `sam` and `in_context_file` before `in_context`, with
+    `two_panels` for its wording. `component_bytes` is what each model weighs on disk, known before the download.
+    `dtype` is what the models compute in.
     """
 
     name: str
@@ -51,6 +57,9 @@ class Profile:
     lora: HubFiles | None = None
     sam_file: Path | None = None
     sam: HubFiles | None = None
+    in_context_file: Path | None = None
+    in_context: HubFiles | None = None
+    two_panels: str
     component_bytes: tuple[tuple[str, int], ...] = ()
     has_manifest: bool = False
     has_vocabulary: bool = False
@@ -73,6 +82,8 @@ MINI = Profile(
     folder=MINI_FOLDER,
     lora_file=MINI_FOLDER / "eligen_lora.safetensors",
     sam_file=MINI_FOLDER / SAM_FILE,
+    in_context_file=MINI_FOLDER / IN_CONTEXT_FILE,
+    two_panels="{entity} on the left and {entity} on the right, {scene}",
     has_manifest=True,
     has_vocabulary=True,
     dtype="float32",
@@ -90,7 +101,7 @@ FLUX_DEV = Profile(
     summary="FLUX.1-dev (12 B parameters) with the published EliGen LoRA, for a large GPU",
     licence=(
         "FLUX.1-dev is under the FLUX.1 [dev] Non-Commercial License (https://huggingface.co/black-forest-labs/"
-        "FLUX.1-dev); the EliGen LoRA is Apache-2.0"
+        "FLUX.1-dev); the EliGen LoRA is Apache-2.0, the In-Context LoRA MIT"
     ),
     base=HubFiles(
         repository="black-forest-labs/FLUX.1-dev",
@@ -117,6 +128,16 @@ FLUX_DEV = Profile(
         revision="main",
         patterns=("checkpoints/sam_vit_h_4b8939.pth",),
         mirror="https://dl.fbaipublicfiles.com/segment_anything/sam_vit_h_4b8939.pth",
+    ),
+    in_context=HubFiles(
+        repository="ali-vilab/In-Context-LoRA",
+        revision="main",
+        patterns=("visual-identity-design.safetensors",),
+        mirror="https://modelscope.cn/models/iic/In-Context-LoRA/resolve/master/visual-identity-design.safetensors",
+    ),
+    two_panels=(
+        "The two-panel image showcases {entity}; [LEFT] the left panel shows {entity} by itself, "
+        "[RIGHT] while the right panel shows exactly the same {entity} in its place, {scene}."
     ),
     component_bytes=(
         ("transformer", 23_802_000_000),
@@ -147,8 +168,9 @@ def get_profile(
 ) -> Profile:
     """Return the profile of that name, its files taken from local ones where those are given.
 
-    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`, and ELIGEN_SAM_FILE
-    names its Sam. A `model_dir` that holds an `eligen_lora.safetensors` or a `sam/` folder brings its own.
+    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`; ELIGEN_SAM_FILE and
+    ELIGEN_IN_CONTEXT_FILE name its Sam and its In-Context LoRA. A `model_dir` brings its own `eligen_lora.safetensors`,
+    `in_context_lora.safetensors` and `sam/` where it holds them.
 
     Raises UserError when the name is unknown or a path is missing.
     """
@@ -156,30 +178,25 @@ def get_profile(
         close = get_close_matches(name, PROFILES, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"unknown profile {name!r}: known are {', '.join(PROFILES)}{hint}")
-    profile, sam_file = PROFILES[name], None
+    profile = PROFILES[name]
+    files: dict[str, Path | None] = {"lora_file": lora_file}
     if profile is FLUX_DEV:
         model_dir = model_dir or _path(environ.get(MODEL_DIR_VARIABLE))
-        lora_file = lora_file or _path(environ.get(LORA_FILE_VARIABLE))
-        sam_file = _path(environ.get(SAM_FILE_VARIABLE))
+        files["lora_file"] = lora_file or _path(environ.get(LORA_FILE_VARIABLE))
+        files["sam_file"] = _path(environ.get(SAM_FILE_VARIABLE))
+        files["in_context_file"] = _path(environ.get(IN_CONTEXT_FILE_VARIABLE))
     if model_dir is not None:
         if not model_dir.is_dir():
             raise UserError(f"no model folder at {model_dir}")
-        lora, sam = model_dir / "eligen_lora.safetensors", model_dir / SAM_FILE
-        profile = replace(
-            profile,
-            folder=model_dir,
-            lora_file=lora if lora.is_file() else profile.lora_file,
-            sam_file=sam if sam.is_file() else profile.sam_file,
-        )
-    if lora_file is not None:
-        if not lora_file.is_file():
-            raise UserError(f"no LoRA file at {lora_file}")
-        profile = replace(profile, lora_file=lora_file)
-    if sam_file is not None:
-        if not sam_file.is_file():
-            raise UserError(f"no Sam file at {sam_file}")
-        profile = replace(profile, sam_file=sam_file)
-    return profile
+        beside = {field: model_dir / name for field, name in BESIDE.items()}
+        own: Any = {field: file for field, file in beside.items() if file.is_file()}
+        side = picture_side(model_dir)
+        profile = replace(profile, folder=model_dir, width=side or profile.width, height=side or profile.height, **own)
+    given: Any = {field: file for field, file in files.items() if file is not None}
+    for field, file in given.items():
+        if not file.is_file():
+            raise UserError(f"no {FILES[field]} file at {file}")
+    return replace(profile, **given) if given else profile
 
 
 def _path(text: str | None) -> Path | None:

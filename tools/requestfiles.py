@@ -10,7 +10,7 @@ from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Entity
 from eligen.tools.profiles import PROFILES
-from eligen.tools.requests import GenerateRequest, InpaintRequest, Lora
+from eligen.tools.requests import GenerateRequest, InpaintRequest, Lora, RepaintRequest, TransferRequest
 from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, validated
 
 PNG_KEY = "eligen"
@@ -18,7 +18,7 @@ SPOKEN = ("prompt", "negative_prompt", "background", "style")
 
 
 def read_requests(path: Path) -> tuple[list[GenerateRequest], list[str]]:
-    """Return the requests of a .jsonl, .json or .png file and notices for the user; a line with an image inpaints it.
+    """Return the requests of a .jsonl, .json or .png file and notices for the user; a line with an image repaints it.
 
     Names of images, masks, references and LoRAs are relative to the file and come back as absolute paths; a LoRA that
     is no file there keeps its name. Raises UserError that names the line when anything in the file is malformed, an id
@@ -42,17 +42,28 @@ def read_requests(path: Path) -> tuple[list[GenerateRequest], list[str]]:
 def _request(value: Any, folder: Path, where: str) -> GenerateRequest:
     if isinstance(value, dict) and "id" not in value:
         raise UserError(f"{where}: field 'id' is missing")
-    repaints = isinstance(value, dict) and "image" in value
-    request = validated(InpaintRequest if repaints else GenerateRequest, value, where)
+    request = validated(_kind(value), value, where)
     if request.profile not in (None, *PROFILES):
         raise UserError(f"{where}: unknown profile {request.profile!r}: known are {', '.join(PROFILES)}")
     files: dict[str, Any] = {
         "entities": with_files(request.entities, folder, where),
         "loras": _with_lora_files(request.loras, folder),
     }
+    if isinstance(request, RepaintRequest):
+        files["image"] = _file(request.image, folder, where)
     if isinstance(request, InpaintRequest):
-        files |= {"image": _file(request.image, folder, where), "mask": _file(request.mask, folder, where)}
+        files["mask"] = _file(request.mask, folder, where)
     return request.model_copy(update=files)
+
+
+def _kind(value: Any) -> type[GenerateRequest]:
+    """Return which request a line is: with an image it repaints, and where things have references, transfers them."""
+    if not isinstance(value, dict) or "image" not in value:
+        return GenerateRequest
+    entities = value.get("entities")
+    listed = entities if isinstance(entities, list) else []
+    referring = any(isinstance(entity, dict) and entity.get("reference") for entity in listed)
+    return TransferRequest if referring else InpaintRequest
 
 
 def read_request(path: Path) -> GenerateRequest:

@@ -11,6 +11,7 @@ from eligen.tools.layout import Box, Entities, Layout, Prompt, Value
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
+IN_CONTEXT = "in_context_lora"
 Side = Annotated[int, Field(strict=True, ge=64, le=2048, multiple_of=16)]
 
 
@@ -57,24 +58,59 @@ class Carry(Value):
     target: Box
 
 
-class InpaintRequest(GenerateRequest):
-    """A picture to repaint in part, the rest bit for bit as it was.
+class RepaintRequest(GenerateRequest):
+    """A picture to paint anew in part, the rest bit for bit as it was.
+
+    What is repainted grows by `grow` pixels, and its edge fades inwards over `feather` pixels.
+    """
+
+    image: str
+    grow: int = Field(default=0, ge=0, le=256)
+    feather: int = Field(default=8, ge=0, le=256)
+
+
+class InpaintRequest(RepaintRequest):
+    """A picture to repaint by words.
 
     What is repainted: the PNG `mask` (255 = repaint); else the boxes of `region`; else all but the things in the
     boxes of `keep`; else the union of the entities' masks. `carried` things keep their look.
     """
 
-    image: str
     mask: str | None = None
     region: tuple[Box, ...] = ()
     keep: tuple[Box, ...] = ()
     carried: tuple[Carry, ...] = ()
     strength: float = Field(default=1.0, gt=0, le=1)
-    grow: int = Field(default=0, ge=0, le=256)
-    feather: int = Field(default=8, ge=0, le=256)
 
     @model_validator(mode="after")
     def _something_to_paint(self) -> Self:
         if self.mask is None and not (self.entities or self.region or self.keep):
             raise ValueError("an inpaint needs a mask, a region, things to keep or at least one entity")
         return self
+
+
+class TransferRequest(RepaintRequest):
+    """A picture whose entities are painted anew, each to look like its reference picture, one after the other.
+
+    Repainted are the entities' masks, of them only what lies in the boxes of `region` where there are any, and never
+    the things in the boxes of `keep`. Each is painted in the right half of a canvas whose left half shows the
+    reference; `template` says so, with {entity} and {scene} for what is where. A half shows as much of the picture as
+    `context` times the mask's size, on the area of a square of side `panel`. `in_context` is the LoRA that learned to
+    read such canvases, by default the profile's own; of weight 0 it is none.
+    """
+
+    region: tuple[Box, ...] = ()
+    keep: tuple[Box, ...] = ()
+    template: Prompt | None = None
+    context: float = Field(default=2.0, ge=1, le=16)
+    panel: Side | None = None
+    in_context: Lora = Lora(name=IN_CONTEXT)
+
+    @model_validator(mode="after")
+    def _every_entity_has_a_reference(self) -> Self:
+        if not self.entities or any(entity.reference is None for entity in self.entities):
+            raise ValueError("a transfer needs entities, each with a reference picture")
+        return self
+
+
+Request = TransferRequest | InpaintRequest | GenerateRequest
