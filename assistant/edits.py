@@ -22,6 +22,8 @@ from eligen.assistant.plan import (
     Replace,
     Resize,
     SetCount,
+    Shape,
+    Stack,
     Style,
     Swap,
     Transfer,
@@ -168,3 +170,19 @@ def _transfer(edit: Transfer, draft: Draft) -> None:
 @_change.register
 def _regenerate(edit: Regenerate, draft: Draft) -> None:
     draft.get(edit.ids)
+
+
+@_change.register
+def _shape(edit: Shape, draft: Draft) -> None:
+    (entity,) = draft.get([edit.id])
+    draft.change(entity, box=edit.box)
+    (entity,) = draft.get([edit.id])
+    draft.change(entity, mask=edit.mask)
+
+
+@_change.register
+def _stack(edit: Stack, draft: Draft) -> None:
+    stacked = draft.get(edit.ids)
+    if missing := draft.but(stacked):
+        raise ToolError(f"an order is of all things: {missing[0].id} is missing")
+    draft.entities = stacked

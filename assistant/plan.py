@@ -148,6 +148,22 @@ class Regenerate(Value):
     ids: tuple[Id, ...] = ()
 
 
+class Shape(Value):
+    """Give an entity a shape drawn by hand, a picture (255 = on) whose `box` is around what is on; None is the box."""
+
+    op: Literal["shape"] = "shape"
+    id: Id
+    box: Box
+    mask: str | None = None
+
+
+class Stack(Value):
+    """Put the entities in this order, from back to front: all of them."""
+
+    op: Literal["stack"] = "stack"
+    ids: Ids
+
+
 class Undo(Value):
     """Go back so many versions."""
 
@@ -164,7 +180,7 @@ class Redo(Value):
 
 LayoutEdit = (
     Compose | Add | Remove | Move | Resize | Describe | Replace | Duplicate | Swap | SetCount
-    | Background | Style | Transfer | Regenerate
+    | Background | Style | Transfer | Regenerate | Shape | Stack
 )  # fmt: skip
 Edit = Annotated[LayoutEdit | Undo | Redo, Field(discriminator="op")]
 Edits = Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)]

@@ -57,14 +57,19 @@ def _places(old: Layout, new: Layout, again: set[str]) -> Iterator[Box]:
 
 
 def _carried(old: Layout, new: Layout, edits: Sequence[LayoutEdit], again: set[str]) -> Iterator[Carry]:
-    """Yield what keeps its look at a new place or size: the thing itself, and copies of a thing."""
+    """Yield what keeps its look at a new place or size: the thing itself, and copies of a thing.
+
+    What got another shape by hand is to fill that, so it is not carried.
+    """
     before = _by_id(old)
     originals = [before[name] for name in _copied(edits) if name in before]
     for entity in new.entities:
         was = before.get(entity.id)
         if was is None:
             was = next((one for one in originals if stem(one.id) == stem(entity.id) and _alike(one, entity)), None)
-        if was is not None and was.box != entity.box and _alike(was, entity) and entity.id not in again:
+        if was is None or (entity.mask is not None and entity.mask != was.mask) or entity.id in again:
+            continue
+        if was.box != entity.box and _alike(was, entity):
             yield Carry(source=was.box, target=entity.box)
 
 

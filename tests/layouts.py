@@ -19,6 +19,7 @@ from eligen.assistant.plan import (
     Replace,
     Resize,
     SetCount,
+    Shape,
     Side,
     Style,
     Swap,
@@ -129,6 +130,7 @@ def edits(draw: st.DrawFn, layout: Layout) -> tuple[LayoutEdit, set[str]]:
         (Style(prompt=prompt), set()),
         (Transfer(id=one, reference="a.png"), {one}),
         (Regenerate(ids=some), set(some)),
+        (Shape(id=one, box=draw(boxes()), mask="a.png"), {one}),
     ]
     if one != other:
         choices.append((Swap(first=one, second=other), {one, other}))

@@ -21,6 +21,8 @@ from eligen.assistant.plan import (
     Replace,
     Resize,
     SetCount,
+    Shape,
+    Stack,
     Style,
     Swap,
     Transfer,
@@ -193,6 +195,19 @@ def test_a_mask_goes_where_its_box_goes_no_more():
 # -- words for the whole
 
 
+def test_a_shape_drawn_by_hand_comes_with_its_box_and_goes_again():
+    drawn = after(Shape(id="cat-1", box=box(0.2, 0.5, 0.4, 0.8), mask="m.png"))
+    assert (drawn.entity("cat-1").box, drawn.entity("cat-1").mask) == (box(0.2, 0.5, 0.4, 0.8), "m.png")
+    assert drawn.entities[0::2] == MEADOW.entities[0::2]
+    assert after(Shape(id="cat-1", box=at(MEADOW, "cat-1")), layout=drawn).entities == MEADOW.entities
+
+
+def test_things_are_stacked_in_any_order():
+    new = after(Stack(ids=("dog-1", "house-1", "cat-1")))
+    assert ids(new) == ["dog-1", "house-1", "cat-1"]
+    assert after(Stack(ids=ALL), layout=new).entities == MEADOW.entities
+
+
 @pytest.mark.parametrize(
     ("edits", "prompt"),
     [
@@ -230,6 +245,9 @@ def test_the_global_prompt_says_what_is_there(edits: list[LayoutEdit], prompt: s
         (SetCount(ids=("x",), n=2), "no 'x'"),
         (Transfer(id="x", reference="a.png"), "no 'x'"),
         (Regenerate(ids=("x",)), "no 'x'"),
+        (Shape(id="x", box=box(0, 0, 1, 1)), "no 'x'"),
+        (Stack(ids=("cat-1", "x")), "no 'x'"),
+        (Stack(ids=("cat-1", "dog-1")), "house-1 is missing"),
         (Add(prompt="a cat", place=to("left", "x")), "x, which is itself or not there"),
         (Move(ids=("cat-1",), place=to("left", "cat-1")), "cat-1, which is itself"),
         (Move(ids=("cat-1",), place=to("bigger", "dog-1")), "'bigger' says no place"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from eligen.assistant.context import Context
 from eligen.assistant.edits import apply
 from eligen.assistant.items import MOST
-from eligen.assistant.plan import Compose, Edit, Plan, Redo, Style, Transfer, Undo
+from eligen.assistant.plan import Compose, Edit, Plan, Redo, Shape, Style, Transfer, Undo
 from eligen.tools.errors import ModelOutputError, ToolError
 from eligen.tools.layout import Layout
 from eligen.tools.userinput import printable
@@ -127,6 +127,8 @@ def _attached(edit: Edit, context: Context) -> Edit:
     if isinstance(edit, Style | Transfer) and edit.reference in names:
         return edit.model_copy(update={"reference": names[edit.reference]})
     paths = {edit.reference} if isinstance(edit, Style | Transfer) else set()
+    if isinstance(edit, Shape):
+        raise ModelOutputError("shape: shapes are drawn by hand")
     if isinstance(edit, Compose):
         entities = edit.layout.entities
         paths |= {path for entity in entities for path in (entity.mask, entity.reference)}
