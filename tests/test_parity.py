@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from safetensors.torch import load_file
 from eligen.tools import masks
 from eligen.tools.conditions import Conditioning
 from eligen.tools.eligen import FluxEliGenPipeline
+from eligen.tools.ip_adapter import ImagePrompt, load_ip_adapter
 
 FOLDER = Path(os.environ.get("ELIGEN_PARITY_DIR") or Path(__file__).parent / "fixtures" / "parity")
 NOISE_TOLERANCE = 1e-6
 BACKGROUND_TOLERANCE = 1e-6
+IMAGE_TOKENS_TOLERANCE = 1e-5
 
 
 def _cases() -> list[Path]:
-    """Every case folder but those with "ip": image prompts are not part of this pipeline yet."""
-    found = sorted(path.parent for path in FOLDER.glob("*/case.json"))
-    cases = [path for path in found if not json.loads((path / "case.json").read_text()).get("ip")]
+    cases = sorted(path.parent for path in FOLDER.glob("*/case.json"))
     if not cases:
         raise FileNotFoundError(f"no parity cases in {FOLDER}")
     return cases
@@ -59,15 +60,30 @@ class Case:
     def masks(self) -> list[Image.Image]:
         return [Image.fromarray(mask.numpy()) for mask in self.tensors.get("entity_masks_px", ())]
 
+    @cached_property
+    def image_prompts(self) -> list[ImagePrompt]:
+        """The case's reference images, through its IP-Adapter's file."""
+        ip = self.config.get("ip")
+        if not ip:
+            return []
+        file = max((FOLDER / "ip_adapter").glob(f"{ip['file']}.*"))  # .safetensors, where there is a .bin too
+        adapter = load_ip_adapter(file, self.pipe.transformer)
+        embeds = self.tensors["ip_image_embeds"]
+        assert len(embeds) == ip["n_img"]
+        if "ip_tokens" in self.tensors:
+            self.check_close("ip_tokens", adapter.image_proj(embeds).flatten(0, 1)[None], IMAGE_TOKENS_TOLERANCE)
+        return [adapter.prompt(embeds, ip["scale"])]
+
     def conditioning(self) -> Conditioning:
         names = ("prompt_embeds", "pooled_prompt_embeds")
-        return self.pipe.conditioning(
+        told = self.pipe.conditioning(
             *(self.tensors[name] for name in names),
             self.height,
             self.width,
             self.tensors.get("entity_prompt_embeds"),
             self.masks,
         )
+        return self.pipe.with_references(told, None, self.image_prompts, (None, None), (None, None))[0]
 
     def packed(self, name: str) -> torch.Tensor:
         latents = self.tensors[name]
@@ -82,9 +98,12 @@ class Case:
 
     def check(self, name: str, actual: torch.Tensor) -> None:
         """Compare with the golden tensor of that name at the case's own tolerance."""
+        self.check_close(name, actual, self.config["tolerance"][name])
+
+    def check_close(self, name: str, actual: torch.Tensor, tolerance: float) -> None:
         expected = self.tensors[name]
         assert actual.shape == expected.shape
-        self.limit(name, (actual - expected).abs().max().item(), self.config["tolerance"][name])
+        self.limit(name, (actual - expected).abs().max().item(), tolerance)
 
     def limit(self, name: str, reached: float, tolerance: float) -> None:
         print(f"| {self.name} | {name} | {tolerance:.0e} | {reached:.1e} |")
@@ -151,6 +170,7 @@ def check_denoise(case: Case) -> None:
     final = case.pipe(
         **embeds,
         entity_masks=case.masks,
+        image_prompts=case.image_prompts,
         image=tensors.get("input_latents"),
         inpaint=inpaint,
         strength=strength,

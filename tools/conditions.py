@@ -1,4 +1,4 @@
-"""What the denoising loop is told and does not change: texts with their regions, and the background to keep."""
+"""What the denoising loop is told and does not change: texts and images with their regions, the background to keep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from eligen.tools.attention import Regions
+from eligen.tools.attention import ImageTokens, Regions
 from eligen.tools.errors import UserError
 
 
@@ -16,7 +16,8 @@ class Conditioning:
     """What one pass through the transformer is told, the same at every step.
 
     `prompt_embeds` (1, L, D), `pooled_prompt_embeds` (1, P), `img_ids` (tokens, 3); with entities, `entity_embeds`
-    (1, sum of their lengths, D) and `regions`.
+    (1, sum of their lengths, D) and `regions`; with reference images, `image_tokens`, or `image_embeds` (1, n, E) for
+    each IP-Adapter that diffusers has loaded.
     """
 
     prompt_embeds: torch.Tensor
@@ -24,6 +25,8 @@ class Conditioning:
     img_ids: torch.Tensor
     entity_embeds: torch.Tensor | None = None
     regions: Regions | None = None
+    image_tokens: tuple[ImageTokens, ...] = ()
+    image_embeds: tuple[torch.Tensor, ...] = ()
 
     @property
     def text(self) -> torch.Tensor:

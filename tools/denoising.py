@@ -91,6 +91,13 @@ class DenoisingMixin:
         guidance = None
         if self.transformer.config.guidance_embeds:
             guidance = torch.full([batch], guidance_scale, device=latents.device, dtype=torch.float32)
+        told: dict[str, Any] = {**(self._joint_attention_kwargs or {}), "regions": conditioning.regions}
+        if conditioning.image_tokens:
+            told["image_tokens"] = conditioning.image_tokens
+        if conditioning.image_embeds:
+            told["ip_adapter_image_embeds"] = [
+                embeds.to(dtype).expand(batch, -1, -1) for embeds in conditioning.image_embeds
+            ]
         with regional_attention(self.transformer):
             noise_pred: torch.Tensor = self.transformer(
                 hidden_states=latents.to(dtype),
@@ -100,7 +107,7 @@ class DenoisingMixin:
                 guidance=guidance,
                 img_ids=conditioning.img_ids,
                 txt_ids=torch.zeros(text.shape[1], 3, device=latents.device),
-                joint_attention_kwargs={**(self._joint_attention_kwargs or {}), "regions": conditioning.regions},
+                joint_attention_kwargs=told,
                 return_dict=False,
             )[0]
         return noise_pred.float()

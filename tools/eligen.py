@@ -17,6 +17,8 @@ from eligen.tools.attention import Regions
 from eligen.tools.conditions import Conditioning, repainted_masks
 from eligen.tools.denoising import Callback, DenoisingMixin
 from eligen.tools.errors import UserError
+from eligen.tools.image_prompts import ImagePromptMixin
+from eligen.tools.ip_adapter import ImagePrompt
 from eligen.tools.latents import LatentsMixin, fitted
 from eligen.tools.lora import LoraMixin
 from eligen.tools.requests import Schedule
@@ -24,7 +26,7 @@ from eligen.tools.schedules import eligen_schedule, flux_schedule
 from eligen.tools.text import PromptMixin
 
 
-class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, FluxPipeline):
+class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin, DenoisingMixin, FluxPipeline):
     """FLUX with entity-level control (EliGen, arXiv 2501.01097); `from_pretrained` takes any FLUX folder."""
 
     _guidance_scale: float = 3.5
@@ -39,6 +41,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, F
         entity_prompts: Sequence[str] | None = None,
         entity_masks: Sequence[Image.Image] | None = None,
         negative_prompt: str | None = None,
+        image_prompts: Sequence[ImagePrompt] = (),
         image: Image.Image | torch.Tensor | None = None,
         mask_image: Image.Image | None = None,
         strength_map: Image.Image | None = None,
@@ -61,6 +64,10 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, F
         negative_prompt_embeds: torch.Tensor | None = None,
         negative_pooled_prompt_embeds: torch.Tensor | None = None,
         entity_prompt_embeds: torch.Tensor | None = None,
+        ip_adapter_image: Any = None,
+        ip_adapter_image_embeds: list[torch.Tensor] | None = None,
+        negative_ip_adapter_image: Any = None,
+        negative_ip_adapter_image_embeds: list[torch.Tensor] | None = None,
         max_sequence_length: int = 512,
         entity_max_sequence_length: int | None = None,
         joint_attention_kwargs: dict[str, Any] | None = None,
@@ -76,6 +83,8 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, F
                 touches no token makes its entity inert.
             negative_prompt: used when true_cfg_scale is not 1; "" if not given. It has no entities unless
                 eligen_on_negative, which sets it in every entity's region too.
+            image_prompts: reference images, from an IPAdapter (InstantX's layout), for the picture or single entities.
+            ip_adapter_image and the like: as in FluxPipeline, for what `load_ip_adapter` has loaded (XLabs's layout).
             num_images_per_prompt: pictures of the one prompt, from one generator or one each.
             image: a picture, or its latents (1, C, H/8, W/8) in model scale; repainted with `strength` of the noise.
             mask_image: what to repaint; by default the union of the entity masks. Outside it the picture's own pixels
@@ -135,6 +144,13 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, LatentsMixin, DenoisingMixin, F
             else:
                 negative = self.conditioning(*texts, height, width)
 
+        positive, negative = self.with_references(
+            positive,
+            negative,
+            image_prompts,
+            (ip_adapter_image, ip_adapter_image_embeds),
+            (negative_ip_adapter_image, negative_ip_adapter_image_embeds),
+        )
         scheduler = self.prepare_schedule(num_inference_steps, height, width, schedule, shift, strength)
         self._num_timesteps = len(scheduler.timesteps)
         latents = self.prepare_noise(height, width, num_images_per_prompt, generator, latents)
