@@ -74,15 +74,20 @@ class Namer:
     def _tokenizer(self) -> CLIPTokenizer:
         return CLIPTokenizer.from_pretrained(self._folder / "tokenizer")
 
+    def features(self, image: Image.Image, boxes: Sequence[Box]) -> torch.Tensor:
+        """Return the unit features of each box's crop, (boxes, D)."""
+        pixels = crops(image, boxes, self._clip.config.vision_config.image_size)
+        return _unit(self._clip.get_image_features(pixel_values=(pixels * 2 - 1).to(self.device)).pooler_output)
+
     def likeness(self, image: Image.Image, boxes: Sequence[Box], texts: Sequence[str]) -> torch.Tensor:
         """Return how alike each box's crop and each text are, cosines (boxes, texts)."""
-        return self._seen(image, boxes) @ self._read(texts).T
+        return self.features(image, boxes) @ self._read(texts).T
 
     def names(self, image: Image.Image, boxes: Sequence[Box]) -> list[list[Guess]]:
         """Return for each box the vocabulary's nouns, the likeliest first."""
         if not boxes:
             return []
-        chances = (self._seen(image, boxes) @ self._nouns.T * self._scale).softmax(dim=1)
+        chances = (self.features(image, boxes) @ self._nouns.T * self._scale).softmax(dim=1)
         ranked = [chance.sort(descending=True) for chance in chances]
         nouns = self.vocabulary.nouns
         return [
@@ -92,7 +97,7 @@ class Namer:
 
     def place(self, image: Image.Image) -> tuple[str, float]:
         """Return the likeliest of PLACES for a whole picture, and how likely."""
-        chances = (self._seen(image, [Box(x0=0, y0=0, x1=1, y1=1)]) @ self._read(PLACES).T * self._scale).softmax(1)
+        chances = (self.features(image, [Box(x0=0, y0=0, x1=1, y1=1)]) @ self._read(PLACES).T * self._scale).softmax(1)
         value, index = chances[0].max(dim=0)
         return PLACES[int(index)], float(value)
 
@@ -108,10 +113,6 @@ class Namer:
         batch = self._tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(self.device)
         found = self._clip.get_text_features(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
         return _unit(found.pooler_output)
-
-    def _seen(self, image: Image.Image, boxes: Sequence[Box]) -> torch.Tensor:
-        pixels = crops(image, boxes, self._clip.config.vision_config.image_size)
-        return _unit(self._clip.get_image_features(pixel_values=(pixels * 2 - 1).to(self.device)).pooler_output)
 
 
 def crops(image: Image.Image, boxes: Sequence[Box], side: int) -> torch.Tensor:
