@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import CLIPConfig, CLIPModel, CLIPTextModel, CLIPTokenizer
+from transformers import BatchEncoding, CLIPConfig, CLIPModel, CLIPTextModel, CLIPTokenizer
 
+from eligen.tools.nounphrases import article
 from training import backgrounds
 from training.captions import caption, entity_prompt
 from training.common import Clock, Log, MovingAverage, arguments, precision, set_rate
@@ -46,8 +47,8 @@ def close_up(world: World, rng: random.Random, nouns: int | None) -> Scene:
 
 def make_batch(
     world: World, rng: random.Random, generator: torch.Generator, count: int, nouns: int | None
-) -> tuple[Tensor, list[str], Tensor]:
-    """Return pictures (count, 3, SIDE, SIDE) in -1..1, their texts, and keys equal where texts may be swapped."""
+) -> tuple[Tensor, list[str], Tensor, Tensor]:
+    """Return pictures (count, 3, SIDE, SIDE) in -1..1, texts, keys equal where texts may be swapped, and nouns."""
     scenes = [close_up(world, rng, nouns) for _ in range(count)]
     images, _ = world.draw(scenes, SIDE, generator)
     texts, keys = [], []
@@ -56,7 +57,7 @@ def make_batch(
         whole = rng.random() < 0.4
         texts.append(caption(world, scene, rng).text if whole else entity_prompt(world, thing, rng))
         keys.append(hash((thing.noun, thing.colour, thing.material)))
-    return images * 2 - 1, texts, torch.tensor(keys)
+    return images * 2 - 1, texts, torch.tensor(keys), torch.tensor([scene.things[0].noun for scene in scenes])
 
 
 def contrast(logits: Tensor, keys: Tensor) -> Tensor:
@@ -66,6 +67,12 @@ def contrast(logits: Tensor, keys: Tensor) -> Tensor:
     rows = -(target * F.log_softmax(logits, 1)).sum(1).mean()
     columns = -(target * F.log_softmax(logits.T, 1)).sum(1).mean()
     return (rows + columns) / 2
+
+
+def naming(model: CLIPModel, image_embeds: Tensor, prompts: BatchEncoding, nouns: Tensor) -> Tensor:
+    """Return the cross-entropy of naming pictures among the bare nouns: in a batch, colours alone tell most apart."""
+    text_embeds = F.normalize(model.text_projection(model.text_model(**prompts).pooler_output), dim=-1)
+    return F.cross_entropy((model.logit_scale.exp() * image_embeds @ text_embeds.T).float(), nouns)
 
 
 def save_text_encoder(model: CLIPModel, folder: Path) -> None:
@@ -89,18 +96,24 @@ def main() -> None:
     folder = args.model / "clip"
     model = CLIPModel(config(tokenizer)) if args.fresh else CLIPModel.from_pretrained(folder, dtype=torch.float32)
     model = model.to(args.device).train()
+    known = [entry["noun"] for entry in world.nouns[: args.nouns]]
+    words = [f"{article(noun)} {noun}" for noun in known]
+    prompts = tokenizer(words, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").to(
+        args.device
+    )
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.05)
     average, log, clock = MovingAverage(model), Log(args.runs, "clip"), Clock(args.minutes)
     for _ in clock:
         set_rate(optimizer, clock.learning_rate(args.lr, warmup=150))
-        images, texts, keys = make_batch(world, rng, generator, args.batch, args.nouns)
+        images, texts, keys, nouns = make_batch(world, rng, generator, args.batch, args.nouns)
         batch = tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").to(
             args.device
         )
         with precision(args.device):
             out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, pixel_values=images)
+            named = naming(model, out.image_embeds, prompts, nouns.to(args.device))
         logits = out.logits_per_text.float()
-        loss = contrast(logits, keys)
+        loss = contrast(logits, keys) + named
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -109,7 +122,7 @@ def main() -> None:
             model.logit_scale.clamp_(max=4.2)
         average.update()
         right = (keys[logits.argmax(1).cpu()] == keys).float().mean()
-        log.add(clock, loss=loss.item(), right=right.item())
+        log.add(clock, loss=loss.item(), right=right.item(), named=named.item())
     average.swap()
     model.to(torch.bfloat16).save_pretrained(folder)
     if not args.eye:
