@@ -15,11 +15,11 @@ BEFORE: frozenset[Relation] = frozenset(("front", "above", "on", "inside"))
 
 
 class Draft:
-    """A layout while it changes: entities from back to front, background, style; nothing new gets an id in `taken`."""
+    """A layout while it changes: entities from back to front, background, styles; nothing new gets an id in `taken`."""
 
     def __init__(self, layout: Layout, taken: Iterable[str]) -> None:
         self.entities = list(layout.entities)
-        self.background, self.style = layout.background, layout.style
+        self.background, self.style, self.style_images = layout.background, layout.style, layout.style_images
         self._taken = {*taken, *(entity.id for entity in layout.entities)}
 
     def get(self, ids: Iterable[str]) -> list[Entity]:

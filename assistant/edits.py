@@ -30,7 +30,7 @@ from eligen.assistant.plan import (
 )
 from eligen.assistant.sizing import kind_of, size_in_place
 from eligen.tools.errors import ToolError
-from eligen.tools.layout import Layout
+from eligen.tools.layout import Layout, StyleImage
 
 
 def apply(layout: Layout | None, edits: Sequence[LayoutEdit], *, taken: Iterable[str] = ()) -> Layout:
@@ -52,12 +52,13 @@ def apply(layout: Layout | None, edits: Sequence[LayoutEdit], *, taken: Iterable
 def _composed(edit: Compose, taken: set[str]) -> Layout:
     """Return a new picture's layout, whose entities keep their ids unless something else has or had them."""
     own = [entity.id for entity in edit.layout.entities if entity.id and entity.id not in taken]
-    draft = Draft(edit.layout, taken)
+    draft, names = Draft(edit.layout, taken), dict[str | None, str | None]({None: None})
     for entity in edit.layout.entities:
-        if entity.id not in own:
-            name = draft.named(stem(entity.id) or kind_of(entity.prompt).noun.name)
-            draft.change(entity, id=name)
-    composed = edit.layout.model_copy(update={"entities": tuple(draft.entities)})
+        name = entity.id if entity.id in own else draft.named(stem(entity.id) or kind_of(entity.prompt).noun.name)
+        names[entity.id] = name
+        draft.change(entity, id=name)
+    styles = [style.model_copy(update={"entity": names[style.entity]}) for style in edit.layout.style_images]
+    composed = edit.layout.model_copy(update={"entities": tuple(draft.entities), "style_images": tuple(styles)})
     return composed if composed.prompt.strip() else composed.model_copy(update={"prompt": caption(composed)})
 
 
@@ -67,7 +68,13 @@ def _edited(layout: Layout | None, edit: LayoutEdit, taken: set[str]) -> Layout:
         raise ToolError("there is no picture yet to change")
     draft = Draft(layout, taken)
     _change(edit, draft)
-    fields = {"entities": tuple(draft.entities), "background": draft.background, "style": draft.style}
+    shown = (None, *(entity.id for entity in draft.entities))
+    fields = {
+        "entities": tuple(draft.entities),
+        "background": draft.background,
+        "style": draft.style,
+        "style_images": tuple(style for style in draft.style_images if style.entity in shown),
+    }
     new = layout.model_copy(update=fields)
     return layout if new == layout else new.model_copy(update={"prompt": caption(new)})
 
@@ -158,7 +165,9 @@ def _background(edit: Background, draft: Draft) -> None:
 
 @_change.register
 def _style(edit: Style, draft: Draft) -> None:
+    own = tuple(style for style in draft.style_images if style.entity is not None)
     draft.style = edit.prompt
+    draft.style_images = own if edit.reference is None else (*own, StyleImage(image=edit.reference))
 
 
 @_change.register

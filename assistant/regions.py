@@ -20,7 +20,7 @@ def repainted(old: Layout, new: Layout, edits: Sequence[LayoutEdit], *, margin: 
     The region is the old and new places of what changed, grown by a margin. For a new background it is everything
     but the things that stay as they are.
     """
-    again = {name for edit in edits if isinstance(edit, Regenerate) for name in edit.ids}
+    again = {name for edit in edits if isinstance(edit, Regenerate) for name in edit.ids} | _restyled(old, new)
     places = tuple(dict.fromkeys(grown(box, margin) for box in _places(old, new, again)))
     carried = tuple(_carried(old, new, edits, again))
     if new.background != old.background:
@@ -40,6 +40,12 @@ def grown(box: Box, margin: float) -> Box:
         x1=min(box.x1 + margin, 1.0),
         y1=min(box.y1 + margin, 1.0),
     )
+
+
+def _restyled(old: Layout, new: Layout) -> set[str]:
+    """Return the ids of the things whose own style is another."""
+    styles = {*old.style_images} ^ {*new.style_images}
+    return {style.entity for style in styles if style.entity is not None}
 
 
 def _places(old: Layout, new: Layout, again: set[str]) -> Iterator[Box]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from eligen.assistant import regions
-from eligen.assistant.plan import Compose, LayoutEdit, Regenerate, Style, Transfer
+from eligen.assistant.plan import Compose, LayoutEdit, Regenerate, Transfer
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Layout, Value
 from eligen.tools.requests import Control, GenerateRequest, InpaintRequest, Lora, Side
@@ -52,13 +52,13 @@ def steps(
         settings = settings.model_copy(update={"seed": derived(settings.seed, picture or "", *names)})
     if old is None or picture is None or any(isinstance(edit, Compose) or edit == Regenerate() for edit in edits):
         return (Step(tool="generate", request=_whole(new, settings)),)
-    if new.style != old.style:
+    if _style(new) != _style(old):
         return (Step(tool="style", request=_whole(new, settings)),)
     fields = regions.repainted(old, new, edits, margin=FEATHER)
     if fields is None:
         return ()
     feather = max(round(FEATHER * min(settings.width, settings.height)), 1)
-    request = InpaintRequest(**_fields(new, settings) | fields | {"image": picture, "feather": feather})
+    request = InpaintRequest(**_fields(new, settings, fields | {"image": picture, "feather": feather}))
     return (Step(tool="inpaint", request=request),)
 
 
@@ -71,14 +71,19 @@ def _check(edits: Iterable[LayoutEdit]) -> None:
     for edit in edits:
         if isinstance(edit, Transfer):
             raise ToolError(f"{edit.id} cannot be made to look like a reference picture yet")
-        if isinstance(edit, Style) and edit.reference is not None:
-            raise ToolError("the style of a reference picture cannot be taken over yet: describe the style in words")
 
 
 def _whole(layout: Layout, settings: Settings) -> GenerateRequest:
     return GenerateRequest(**_fields(layout, settings))
 
 
-def _fields(layout: Layout, settings: Settings) -> dict[str, Any]:
-    shown = {name: value for name, value in layout if name != "schema_version"}
-    return shown | dict(settings)
+def _style(layout: Layout) -> tuple[Any, ...]:
+    """Return the style of the picture as a whole."""
+    return layout.style, *(style for style in layout.style_images if style.entity is None)
+
+
+def _fields(layout: Layout, settings: Settings, others: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    shown = {name: value for name, value in layout if name != "schema_version"} | dict(settings) | dict(others or {})
+    present = {entity.id for entity in shown["entities"]}
+    styles = tuple(style for style in layout.style_images if style.entity is None or style.entity in present)
+    return shown | {"style_images": styles}

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eligen.tools.errors import UserError
-from eligen.tools.layout import Box, Entity
+from eligen.tools.layout import Box, Entity, StyleImage
 from eligen.tools.metadata import write_picture
 from eligen.tools.requestfiles import PNG_KEY, read_request, read_requests
 from eligen.tools.requests import GenerateRequest, Lora
@@ -53,6 +53,35 @@ def line(**change: object) -> dict[str, object]:
 def test_a_request_comes_back_exactly(picture: Image.Image, tmp_path: Path, suffix: str):
     write_picture(picture, REQUEST, tmp_path / "out.png")
     assert read_request((tmp_path / "out.png").with_suffix(suffix)) == REQUEST
+
+
+def test_style_images_are_copied_beside_the_picture(picture: Image.Image, mask: Path, tmp_path: Path):
+    styles = (StyleImage(image=str(mask), scale=0.7), StyleImage(image=str(mask), entity="cat-1"))
+    write_picture(picture, REQUEST.model_copy(update={"style_images": styles}), tmp_path / "out.png")
+    content = mask.read_bytes()
+    mask.unlink()
+    for name in ("out.png", "out.json"):
+        back = read_request(tmp_path / name).style_images
+        assert [(Path(style.image).name, style.scale, style.entity) for style in back] == [
+            ("out@style-1.png", 0.7, None),
+            ("out@style-2.png", 1.0, "cat-1"),
+        ]
+        assert all(Path(style.image).read_bytes() == content for style in back)
+
+
+@pytest.mark.parametrize(
+    ("style", "says"),
+    [
+        ({"image": "shape.png", "entity": "dog-1"}, "for entity 'dog-1', which there is not"),
+        ({"image": "missing.png"}, "no image at"),
+        ({"image": "shape.png", "scale": 3}, "style_images"),
+        ({"scale": 1}, "style_images"),
+    ],
+)
+def test_odd_style_images_are_refused(mask: Path, style: dict[str, object], says: str):
+    lines = write_lines(mask.parent / "in.jsonl", line(style_images=[style]))
+    with pytest.raises(UserError, match=says):
+        read_requests(lines)
 
 
 def test_the_pixels_are_untouched(picture: Image.Image, tmp_path: Path):

@@ -30,7 +30,7 @@ from eligen.assistant.plan import (
 )
 from eligen.assistant.routing import FEATHER, Settings, Step, derived, steps
 from eligen.tools.errors import ToolError
-from eligen.tools.layout import Box, Entity, Layout
+from eligen.tools.layout import Box, Entity, Layout, StyleImage
 from eligen.tools.requests import Carry, GenerateRequest, InpaintRequest
 
 
@@ -48,7 +48,7 @@ OLD = Layout(
     ),
     background="a meadow",
 )
-PICTURE = "0" * 64
+PICTURE, REFERENCE = "0" * 64, "1" * 64
 SETTINGS = Settings(seed=7, width=128, height=256)
 
 
@@ -125,7 +125,34 @@ def test_a_style_is_the_whole_picture_with_the_same_seed_and_layout():
     assert type(step.request) is GenerateRequest
 
 
-@pytest.mark.parametrize("edit", [Transfer(id="cat-1", reference="a.png"), Style(reference="a.png")])
+def test_a_reference_picture_s_style_is_the_whole_picture_and_stays_for_later_edits():
+    (step,) = routed(Style(reference=REFERENCE))
+    assert step.tool == "style"
+    assert step.request.style_images == (StyleImage(image=REFERENCE),)
+    assert (step.request.style, step.request.entities, step.request.seed) == ("", OLD.entities, SETTINGS.seed)
+    styled = apply(OLD, [Style(reference=REFERENCE)])
+    assert inpaint(Move(ids=("cat-1",), dx=0.1), old=styled).style_images == step.request.style_images
+    (words,) = routed(Style(prompt="watercolour"), old=styled)
+    assert (words.tool, words.request.style_images) == ("style", ())
+    assert routed(Style(reference=REFERENCE), old=styled) == ()
+
+
+def test_an_entity_s_own_style_goes_where_it_goes():
+    whole, own = StyleImage(image=REFERENCE), StyleImage(image=REFERENCE, entity="cat-1")
+    styled = OLD.model_copy(update={"style_images": (whole, own)})
+    assert inpaint(Move(ids=("cat-1",), dx=0.1), old=styled).style_images == (whole, own)
+    assert inpaint(Move(ids=("house-1",), dy=-0.1), old=styled).style_images == (whole,)
+    gone = apply(styled, [Remove(ids=("cat-1",))])
+    assert gone.style_images == (whole,)
+    assert inpaint(Remove(ids=("cat-1",)), old=styled).style_images == (whole,)
+    (step,) = steps(OLD, OLD.model_copy(update={"style_images": (own,)}), (), picture=PICTURE, settings=SETTINGS)
+    assert isinstance(step.request, InpaintRequest)
+    assert same_boxes(step.request.region, [CAT])
+    again = apply(styled, [Compose(layout=styled)], taken=["cat-1"])
+    assert [style.entity for style in again.style_images] == [None, again.entities[1].id]
+
+
+@pytest.mark.parametrize("edit", [Transfer(id="cat-1", reference="a.png")])
 def test_reference_pictures_cannot_be_used_yet(edit: LayoutEdit):
     with pytest.raises(ToolError, match="reference picture"):
         routed(edit)

@@ -117,6 +117,17 @@ class Entity(Value):
     reference: str | None = None
 
 
+class StyleImage(Value):
+    """A picture whose style the whole picture takes over, or one entity alone; `scale` is how much of it.
+
+    `image` is a path in a request file and a content hash inside a session.
+    """
+
+    image: str
+    scale: float = Field(default=1.0, ge=0, le=2, allow_inf_nan=False)
+    entity: str | None = None
+
+
 def _unique_ids(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
     ids = [entity.id for entity in entities if entity.id]
     if len(ids) != len(set(ids)):
@@ -125,16 +136,18 @@ def _unique_ids(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
 
 
 Entities = Annotated[tuple[Entity, ...], AfterValidator(_unique_ids)]
+StyleImages = Annotated[tuple[StyleImage, ...], Field(max_length=8)]
 
 
 class Layout(Value):
-    """What a picture should show: the global prompt, entities from back to front, background and style words."""
+    """What a picture should show: the global prompt, entities from back to front, background, style."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, strict=True, ge=1, le=SCHEMA_VERSION)
     prompt: str
     entities: Entities = ()
     background: str = ""
     style: str = ""
+    style_images: StyleImages = ()
 
     def entity(self, entity_id: str) -> Entity:
         """Return the entity of that id; KeyError when there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -33,22 +34,30 @@ def write_picture(image: Image.Image, request: GenerateRequest, path: Path) -> N
 def _with_copies(request: GenerateRequest, path: Path) -> GenerateRequest:
     copies: dict[str, bytes] = {}
 
-    def copied(value: GenerateRequest | Entity, roles: tuple[str, ...], number: str = "") -> dict[str, str]:
-        names = {}
-        for role in roles:
-            source = getattr(value, role)
-            if source is not None:
-                # "@" is in no id, so that no other picture of the folder can have this name.
-                names[role] = f"{path.stem}@{role}{number}{Path(source).suffix}"
-                copies[names[role]] = Path(source).read_bytes()
-        return names
+    def copied(source: str | None, role: str) -> str | None:
+        if source is None:
+            return None
+        # "@" is in no id, so that no other picture of the folder can have this name.
+        name = f"{path.stem}@{role}{Path(source).suffix}"
+        copies[name] = Path(source).read_bytes()
+        return name
 
-    entities = tuple(
-        entity.model_copy(update=copied(entity, ("mask", "reference"), f"-{number}"))
-        for number, entity in enumerate(request.entities, start=1)
-    )
-    own = copied(request, ("image",)) if isinstance(request, RepaintRequest) else {}
-    own |= copied(request, ("mask",)) if isinstance(request, InpaintRequest) else {}
+    def of_entity(entity: Entity, number: int) -> Entity:
+        return entity.model_copy(
+            update={role: copied(getattr(entity, role), f"{role}-{number}") for role in ("mask", "reference")}
+        )
+
+    own: dict[str, Any] = {
+        "entities": tuple(of_entity(entity, number) for number, entity in enumerate(request.entities, start=1)),
+        "style_images": tuple(
+            style.model_copy(update={"image": copied(style.image, f"style-{number}")})
+            for number, style in enumerate(request.style_images, start=1)
+        ),
+    }
+    if isinstance(request, RepaintRequest):
+        own["image"] = copied(request.image, "image")
+    if isinstance(request, InpaintRequest):
+        own["mask"] = copied(request.mask, "mask")
     for name, content in copies.items():
         path.with_name(name).write_bytes(content)
-    return request.model_copy(update={"entities": entities, **own})
+    return request.model_copy(update=own)

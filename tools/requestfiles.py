@@ -8,7 +8,7 @@ from typing import Any
 
 from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
-from eligen.tools.layout import Entity
+from eligen.tools.layout import Entity, StyleImage
 from eligen.tools.profiles import PROFILES
 from eligen.tools.requests import GenerateRequest, InpaintRequest, Lora, RepaintRequest, TransferRequest
 from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, validated
@@ -47,6 +47,7 @@ def _request(value: Any, folder: Path, where: str) -> GenerateRequest:
         raise UserError(f"{where}: unknown profile {request.profile!r}: known are {', '.join(PROFILES)}")
     files: dict[str, Any] = {
         "entities": with_files(request.entities, folder, where),
+        "style_images": _with_style_files(request.style_images, folder, where),
         "loras": _with_lora_files(request.loras, folder),
     }
     if isinstance(request, RepaintRequest):
@@ -89,6 +90,10 @@ def with_files(entities: tuple[Entity, ...], folder: Path, where: str) -> tuple[
         )
         for entity in entities
     )
+
+
+def _with_style_files(styles: tuple[StyleImage, ...], folder: Path, where: str) -> tuple[StyleImage, ...]:
+    return tuple(style.model_copy(update={"image": _file(style.image, folder, where)}) for style in styles)
 
 
 def _with_lora_files(loras: tuple[Lora, ...], folder: Path) -> tuple[Lora, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from eligen.tools.layout import Box, Entities, Layout, Prompt, Value
+from eligen.tools.layout import Box, Entities, Layout, Prompt, StyleImages, Value
 
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
@@ -34,6 +34,7 @@ class GenerateRequest(Value):
     entities: Entities = ()
     background: str = ""
     style: str = ""
+    style_images: StyleImages = ()
     profile: str | None = None
     control: Control = "eligen"
     steps: int | None = Field(default=None, ge=1, le=200)
@@ -48,7 +49,15 @@ class GenerateRequest(Value):
     @property
     def layout(self) -> Layout:
         """Return what the request asks to see."""
-        return Layout(prompt=self.prompt, entities=self.entities, background=self.background, style=self.style)
+        return Layout(**{name: getattr(self, name) for name in Layout.model_fields if name != "schema_version"})
+
+    @model_validator(mode="after")
+    def _style_images_of_entities(self) -> Self:
+        ids = {entity.id for entity in self.entities if entity.id}
+        for style in self.style_images:
+            if style.entity is not None and style.entity not in ids:
+                raise ValueError(f"a style image is for entity {style.entity!r}, which there is not")
+        return self
 
 
 class Carry(Value):
