@@ -1,5 +1,6 @@
 """Fixtures shared by the tests; torch is imported only by those that need a model."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,4 +13,17 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     save_mini(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of drawn scenes as training.latents makes it."""
+    from training import latents
+
+    folder = tmp_path_factory.mktemp("drawn")
+    options = ["--count", "8", "--batch", "8", "--size", "64", "--model", str(tiny_model_dir), "--device", "cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["latents", str(folder), *options])
+        latents.main()
     return folder

@@ -18,11 +18,12 @@ from eligen.tools import lora as loras
 from eligen.tools.attention import regional_attention
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import UserError
-from training import latents, train_eligen_lora
+from training import train_eligen_lora
 from training.entity_batches import Batch, DrawnScenes
 from training.entity_dataset import AnnotatedPictures, Row, Sizes, read_rows, write_rows
+from training.latents import pack
+from training.lora_training import MODULES, RANK, add_lora, flow_loss, load_base, reference, save_lora
 from training.scenes import World, tight_box
-from training.train_eligen_lora import MODULES, RANK, add_lora, flow_loss, load_base, reference, save_lora
 
 SIZES = Sizes(64, 24, 8)
 CPU = torch.device("cpu")
@@ -58,17 +59,6 @@ def annotated(pictures: Path, tiny_model_dir: Path, tmp_path_factory: pytest.Tem
     source = AnnotatedPictures(pictures / "metadata.json", tiny_model_dir, tmp_path_factory.mktemp("cache"), SIZES)
     source.encode(CPU, torch.float32)
     return source
-
-
-@pytest.fixture(scope="module")
-def drawn(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as training.latents makes it."""
-    folder = tmp_path_factory.mktemp("drawn")
-    options = ["--count", "8", "--batch", "8", "--size", "64", "--model", str(tiny_model_dir), "--device", "cpu"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["latents", str(folder), *options])
-        latents.main()
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -124,7 +114,7 @@ def test_what_is_kept_is_what_the_painter_would_use(
         batches.append(annotated.batch(1, rng))
         assert len(batches) < 200
     found = batches[-1]
-    assert_close(latents.pack(found.latents), pipe.image_latents(image, 64, 64), rtol=0, atol=2e-3)
+    assert_close(pack(found.latents), pipe.image_latents(image, 64, 64), rtol=0, atol=2e-3)
     assert_close(found.pooled, pipe.embed_pooled(row.prompt), rtol=0, atol=2e-2)
     assert_close(found.entities, pipe.embed_each(row.eligen_entity_prompts, 8), rtol=0, atol=2e-2)
     masks = row.masks(pictures, 64, 64)

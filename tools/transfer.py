@@ -113,10 +113,15 @@ def prepared(request: TransferRequest, entity: Entity, picture: Image.Image, are
 def on_canvas(request: TransferRequest, entity: Entity, size: tuple[int, int]) -> TransferRequest:
     """Return the request for a canvas of (width, height) pixels: both panels in words, and one entity."""
     scene = ", ".join(filter(None, (request.background, request.style))) or request.prompt
-    prompt = (request.template or "").replace("{scene}", scene).replace("{entity}", entity.prompt)
+    prompt = in_words(request.template or "", entity.prompt, scene)
     right = entity.model_copy(update={"box": RIGHT, "mask": None})
     fields = {"prompt": prompt, "entities": (right,), "width": size[0], "height": size[1]}
     return request.model_copy(update=fields)
+
+
+def in_words(template: str, entity: str, scene: str) -> str:
+    """Return a template with its {entity} and {scene} filled in."""
+    return template.replace("{scene}", scene).replace("{entity}", entity)
 
 
 def panel_size(request: TransferRequest) -> tuple[int, int]:
