@@ -10,6 +10,8 @@ from eligen.tools.layout import Box
 from eligen.tools.measures import (
     COLOURS,
     SHADES,
+    Placement,
+    Sight,
     basic_colour,
     box_of,
     colour_agreement,
@@ -19,6 +21,7 @@ from eligen.tools.measures import (
     main_colour,
     mask_iou,
     oklab,
+    placements,
     seam,
 )
 
@@ -56,6 +59,33 @@ def test_a_box_comes_back_from_its_mask(edges: list[int]) -> None:
         return
     assert found == Box(x0=x0 / 32, y0=y0 / 32, x1=x1 / 32, y1=y1 / 32)
     assert np.array_equal(in_box(found, 32, 32), mask(x0, y0, x1, y1))
+
+
+def sight(noun: str, *corners: int) -> Sight:
+    shape = mask(*corners)
+    box = box_of(shape)
+    assert box
+    return Sight(noun, box, shape)
+
+
+def test_a_thing_is_answered_by_the_best_of_its_noun_and_each_answers_once() -> None:
+    asked = [sight("cat", 0, 0, 8, 8), sight("cat", 16, 0, 24, 8), sight("dog", 0, 16, 8, 24), sight("fox", 0, 0, 8, 8)]
+    found = [sight("dog", 0, 0, 8, 8), sight("cat", 0, 0, 8, 4), sight("cat", 0, 0, 8, 8), sight("owl", 0, 0, 8, 8)]
+    assert placements(asked, found) == [Placement(2, 1, 1), Placement(1, 0, 0), Placement(0, 0, 0), Placement()]
+    assert placements(asked[:1], []) == [Placement()]
+    assert placements([], found) == []
+
+
+def test_boxes_and_shapes_are_compared_each_with_its_own() -> None:
+    asked = Sight("cat", Box(x0=0, y0=0, x1=1, y1=0.5), mask(0, 0, 16, 16))
+    assert placements([asked], [sight("cat", 0, 0, 16, 32)]) == [Placement(0, pytest.approx(1 / 3), 0.5)]
+    assert placements([Sight("cat", asked.box)], [sight("cat", 0, 0, 32, 32)]) == [Placement(0, 0.5, 0.0)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20)), max_size=6))
+def test_what_is_found_as_asked_is_placed_without_fault(places: list[tuple[str, int, int]]) -> None:
+    asked = [sight(noun, x, y, x + 9, y + 7) for noun, x, y in dict.fromkeys(places)]
+    assert placements(asked, asked[::-1]) == [Placement(len(asked) - 1 - i, 1, 1) for i in range(len(asked))]
 
 
 def test_the_largest_difference_is_sought_outside_only() -> None:

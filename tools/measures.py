@@ -1,10 +1,12 @@
-"""Measures of pictures, in numpy: shapes, colours, seams, and what was left alone. What is where is named in naming.py.
+"""Measures of pictures, in numpy: places, shapes, colours, seams, what was left alone; naming.py says what is where.
 
 Pictures are RGB images, masks bool arrays (H, W).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -34,6 +36,41 @@ _TO_CONE = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995
             (0.0883024619, 0.2817188376, 0.6299787005))  # fmt: skip
 _TO_LAB = ((0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099),
            (0.0259040371, 0.7827717662, -0.8086757660))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A thing asked for or found: its noun, its box, and its shape, bool (H, W), where it has one."""
+
+    noun: str
+    box: Box
+    shape: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which found thing answers an asked one, None when it is missing, and how far their boxes and shapes overlap."""
+
+    found: int | None = None
+    box_iou: float = 0.0
+    shape_iou: float = 0.0
+
+
+def placements(asked: Sequence[Sight], found: Sequence[Sight]) -> list[Placement]:
+    """Return for each asked thing the found one of its noun that overlaps it most: one to one, the best pairs first."""
+    pairs = [(_overlap(one, other), i, j) for i, one in enumerate(asked) for j, other in enumerate(found)]
+    answers: dict[int, Placement] = {}
+    taken: set[int] = set()
+    for (box_iou, shape_iou), i, j in sorted(pairs, key=lambda pair: (-sum(pair[0]), *pair[1:])):
+        if asked[i].noun == found[j].noun and i not in answers and j not in taken:
+            answers[i] = Placement(j, box_iou, shape_iou)
+            taken.add(j)
+    return [answers.get(i, Placement()) for i in range(len(asked))]
+
+
+def _overlap(one: Sight, other: Sight) -> tuple[float, float]:
+    shapes = one.shape is not None and other.shape is not None
+    return one.box.iou(other.box), mask_iou(one.shape, other.shape) if shapes else 0.0
 
 
 def mask_iou(one: np.ndarray, other: np.ndarray) -> float:
