@@ -13,7 +13,7 @@ import pytest
 from eligen.tools.downloads import fetch, fetch_file
 from eligen.tools.errors import UserError
 from eligen.tools.hardware import Memory, plan_device
-from eligen.tools.manifest import check_folder, component_bytes, identity, verify_manifest, write_manifest
+from eligen.tools.manifest import check_folder, component_bytes, identity, picture_side, verify_manifest, write_manifest
 from eligen.tools.profiles import FLUX_DEV, MINI, PROFILES, HubFiles, get_profile
 
 GB = 10**9
@@ -122,6 +122,16 @@ def test_a_folder_without_all_parts(weights: Path) -> None:
         check_folder(weights)
     with pytest.raises(UserError, match=r"no model_index\.json"):
         check_folder(weights / "elsewhere")
+
+
+def test_a_folder_says_the_side_of_its_pictures(weights: Path) -> None:
+    assert get_profile("mini", model_dir=weights).width == MINI.width
+    write_manifest(weights, side=256)
+    verify_manifest(weights)
+    profile = get_profile("mini", model_dir=weights)
+    assert (profile.width, profile.height) == (256, 256)
+    damage("manifest.json")(weights)
+    assert picture_side(weights) is None
 
 
 def test_identity_follows_the_weights(weights: Path) -> None:
