@@ -12,6 +12,7 @@ from eligen.assistant.agents.critic import CriticAgent, Eye
 from eligen.assistant.agents.painter import LazyPainter, PainterAgent, Paints
 from eligen.assistant.agents.planner import PlannerAgent
 from eligen.assistant.agents.scribe import ScribeAgent
+from eligen.assistant.agents.upload import UploadAgent
 from eligen.assistant.context import Planner
 from eligen.assistant.routing import Settings
 from eligen.assistant.state import State
@@ -22,22 +23,32 @@ if TYPE_CHECKING:
 
 
 def build_graph(
-    *, planner: Planner, painter: Paints, eye: Eye | None, store: Store, settings: Settings, approve: bool = False
+    *,
+    planner: Planner,
+    painter: Paints,
+    eye: Eye | None,
+    store: Store,
+    settings: Settings,
+    critic: bool = True,
+    approve: bool = False,
 ) -> StateGraph[State]:
-    """Return the graph of a session's turns, to be compiled with a checkpointer; without an eye nothing is judged.
+    """Return the graph of a session's turns, to be compiled with a checkpointer.
+
+    With an eye, attached pictures are understood and, with `critic`, painted ones judged.
 
     Its input is {"text", "attachments"}. A question interrupts it, and with `approve` so does every plan that paints;
     `Command(resume=answer)` goes on. Progress comes as custom stream events.
     """
     graph = StateGraph(State)
     graph.add_node("planner", PlannerAgent(planner, store, settings, approve))
+    graph.add_node("upload", UploadAgent(eye, store, settings))
     graph.add_node("painter", PainterAgent(painter, store.pictures))
     graph.add_node("record", ScribeAgent(store))
     graph.add_node("ask", ask)
     graph.add_edge(START, "planner")
-    if eye is not None:
+    if eye is not None and critic:
         graph.add_node("critic", CriticAgent(eye, store.pictures))
-    graph.add_edge("painter", "record" if eye is None else "critic")
+    graph.add_edge("painter", "critic" if eye is not None and critic else "record")
     return graph
 
 

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from eligen.assistant.plan import Edits, LayoutEdit, Redo, Undo
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Layout, Value
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.requests import Request
 
 Picture = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Requests = tuple[InpaintRequest | GenerateRequest, ...]
+Requests = tuple[Request, ...]
 START = 0
 
 
@@ -77,6 +77,11 @@ class History(Value):
     def layouts(self) -> tuple[Layout, ...]:
         """The layouts from the first version's to the current one's."""
         return tuple(version.layout for version in self.line)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the pictures that were painted as a whole, from the first to the current one's."""
+        return tuple(one.requests[0].seed for one in self.line if one.requests and one.mask is None)
 
     @property
     def ids(self) -> frozenset[str]:

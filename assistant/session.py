@@ -17,6 +17,7 @@ from langgraph.types import Command
 
 from eligen.assistant.agents.critic import Eye
 from eligen.assistant.agents.painter import Paints
+from eligen.assistant.agents.planner import continued
 from eligen.assistant.archive import export_session
 from eligen.assistant.checkpoints import checkpointer, forget
 from eligen.assistant.context import Planner
@@ -56,7 +57,7 @@ class Session:
         saver: BaseCheckpointSaver[str],
         stack: ExitStack,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._store, self._graph, self._saver, self._stack = store, graph, saver, stack
         self._thread = store.fact("thread") or ""
         self._config: Any = {"configurable": {"thread_id": self._thread}}
@@ -73,14 +74,17 @@ class Session:
         size: tuple[int, int] | None = None,
         seed: int | None = None,
         steps: int | None = None,
+        critic: bool = True,
         approve: bool = False,
         checkpoints: str | None = None,
     ) -> Self:
         """Open a session, a new one where there is none of that name; None makes up a name.
 
         `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed unless
-        another is given. Without an `eye` nothing is judged. With `approve` every plan that paints is put to the user
-        first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's folder.
+        another is given; a picture that is attached to be changed has a size of its own. With an `eye`, attached
+        pictures are understood and, with `critic`, painted ones judged. With `approve` every plan that paints is put to
+        the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's
+        folder.
         Raises UserError when the session is open elsewhere, damaged, or of another size.
         """
         with ExitStack() as stack:
@@ -88,7 +92,13 @@ class Session:
             settings = settled(store, profile=profile, size=size, seed=seed, steps=steps)
             saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
             graph = build_graph(
-                planner=planner, painter=painter, eye=eye, store=store, settings=settings, approve=approve
+                planner=planner,
+                painter=painter,
+                eye=eye,
+                store=store,
+                settings=settings,
+                critic=critic,
+                approve=approve,
             ).compile(checkpointer=saver)
             session = cls(store, settings, graph, saver, stack)
             session._tidy()
@@ -116,6 +126,11 @@ class Session:
     def folder(self) -> Path:
         """The folder it lies in."""
         return self._store.folder
+
+    @property
+    def settings(self) -> Settings:
+        """What the next picture is painted with; size and seed are the current picture's."""
+        return continued(self._settings, self.history, self._store.pictures)
 
     @property
     def history(self) -> History:
@@ -274,7 +289,8 @@ class Session:
         if len(attachments) > MOST_ATTACHMENTS:
             raise UserError(f"{len(attachments)} pictures are too many for a message: at most {MOST_ATTACHMENTS}")
         images = [open_image(path) for path in attachments]
-        return [self._store.pictures.put(image.convert("RGB")) for image in images]
+        modes = ["RGBA" if image.has_transparency_data else "RGB" for image in images]
+        return [self._store.pictures.put(image.convert(mode)) for image, mode in zip(images, modes, strict=True)]
 
 
 def fresh_name() -> str:

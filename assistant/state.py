@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from eligen.assistant.history import START, Picture, Requests
+from eligen.assistant.history import START, Picture, Requests, Version
 from eligen.assistant.plan import Plan
 from eligen.assistant.routing import Step
 from eligen.assistant.turns import Verdict
@@ -31,15 +31,16 @@ class Candidate(Value):
 class State(Value):
     """One turn on its way. Nodes are given this value and answer with fields of it as JSON: so are the checkpoints.
 
-    `head` and `tip` are where the plan's undos and redos led; `layout` is what its edits made of the layout there,
-    None when nothing is to change; `steps` are to be painted next, `tools` those
-    that the plan needed; `error` says why nothing can be done.
+    `upload` is the version that an attached picture makes, before the plan's; `head` and `tip` are where the plan's
+    undos and redos led; `layout` is what its edits made of the layout there, None when nothing is to change; `steps`
+    are to be painted next, `tools` those that the plan needed; `error` says why nothing can be done.
     """
 
     text: str
     attachments: tuple[Picture, ...] = ()
     turn: int = 0
     plan: Plan = Plan(reply="")
+    upload: Version | None = None
     head: int = START
     tip: int = START
     error: str = ""

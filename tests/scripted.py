@@ -11,7 +11,20 @@ from typing import Any
 from PIL import Image
 
 from eligen.assistant.context import Context
-from eligen.assistant.plan import Add, Compose, Describe, Option, Place, Plan, Question, Redo, Remove, Undo
+from eligen.assistant.plan import (
+    Add,
+    Compose,
+    Describe,
+    Option,
+    Place,
+    Plan,
+    Question,
+    Redo,
+    Regenerate,
+    Remove,
+    Style,
+    Undo,
+)
 from eligen.assistant.turns import Finding
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Box, Entity, Layout
@@ -37,6 +50,8 @@ LINES = {
         reply="A tree.", edits=(Add(prompt="a tree", place=Place(box=Box(x0=0.4, y0=0.0, x1=0.6, y1=0.5))),)
     ),
     "remove it": Plan(reply="", question=WHICH),
+    "try again": Plan(reply="Once more.", edits=(Regenerate(),)),
+    "as a sketch": Plan(reply="A sketch.", edits=(Style(prompt="pencil sketch"),)),
     "undo": Plan(reply="Undone.", edits=(Undo(),)),
     "redo": Plan(reply="Redone.", edits=(Redo(),)),
     "no, the dog": Plan(reply="The dog, then.", edits=(Undo(), Describe(id="dog-1", prompt="a green dog"))),
@@ -104,10 +119,10 @@ class Sketcher:
 
 
 class Eye:
-    """Sees in each picture the entities missing that it was told to miss, one set a look."""
+    """Sees in each picture the entities missing that it was told to miss, one set a look, and the scene it was told."""
 
-    def __init__(self, *missing: set[str]) -> None:
-        self.missing = list(missing)
+    def __init__(self, *missing: set[str], sees: Layout = SCENE) -> None:
+        self.missing, self.sees = list(missing), sees
 
     def look(self, image: Image.Image, entities: Sequence[Entity]) -> tuple[Finding, ...]:
         missed = self.missing.pop(0) if self.missing else set()
@@ -115,3 +130,6 @@ class Eye:
             Finding(id=e.id, prompt=e.prompt, present=e.id not in missed, placed=True, attributes=True, score=0.5)
             for e in entities
         )
+
+    def ground(self, image: Image.Image) -> Layout:
+        return self.sees

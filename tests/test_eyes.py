@@ -123,3 +123,33 @@ def test_eyes_are_where_weights_or_a_seeing_model_are(tmp_path: Path):
     assert get_eye(FLUX_DEV) is None
     assert get_eye(FLUX_DEV, Model(vision=False)) is None
     assert isinstance(get_eye(FLUX_DEV, Model()), ModelEye)
+
+
+def test_a_language_model_finds_things_and_their_boxes():
+    found = {"prompt": "a red cat", "box": [100, 200, 400, 1000]}
+    model = Model(json.dumps({"things": [found, found | {"prompt": "two small dogs"}], "background": "a beach"}))
+    layout = ModelEye(model).ground(WHITE)
+    assert [(entity.id, entity.prompt) for entity in layout.entities] == [
+        ("cat-1", "a red cat"),
+        ("dog-1", "two small dogs"),
+    ]
+    assert layout.entity("cat-1").box.as_tuple() == (0.1, 0.2, 0.4, 1.0)
+    assert layout.background == "a beach"
+    (message,) = model.asked
+    assert [image.size for image in message.images] == [WHITE.size]
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        "{}",
+        '[{"prompt": "", "box": [0, 0, 9, 9]}]',
+        '[{"prompt": "a", "box": [9, 0, 9, 9]}]',
+        '[{"prompt": "a", "box": [0, 0, 9, 1009]}]',
+    ],
+)
+def test_things_that_cannot_be_are_asked_for_again(things: str):
+    wrong, nothing = f'{{"things": {things}, "background": ""}}', '{"things": [], "background": ""}'
+    assert ModelEye(Model(wrong, nothing)).ground(WHITE).entities == ()
+    with pytest.raises(ModelOutputError):
+        ModelEye(Model(wrong, wrong)).ground(WHITE)

@@ -57,9 +57,10 @@ def built(store: Store, *, eye: Any = None, painter: Paints | None = None) -> An
 
 def test_its_nodes_are_the_agents(store: Store):
     drawn = built(store, eye=Eye()).get_graph()
-    assert set(drawn.nodes) == {"__start__", "planner", "painter", "critic", "record", "ask", "__end__"}
+    assert set(drawn.nodes) == {"__start__", "planner", "upload", "painter", "critic", "record", "ask", "__end__"}
     edges = {(edge.source, edge.target) for edge in drawn.edges}
-    assert {("planner", "painter"), ("planner", "record"), ("painter", "critic"), ("critic", "painter")} <= edges
+    assert {("planner", "upload"), ("upload", "planner"), ("planner", "painter"), ("planner", "record")} <= edges
+    assert {("painter", "critic"), ("critic", "painter")} <= edges
     assert {("critic", "record"), ("record", "ask"), ("ask", "planner"), ("record", "__end__")} <= edges
 
 

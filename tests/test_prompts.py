@@ -29,6 +29,7 @@ TURN = {
     "picture": True,
 }
 VARIABLES: dict[str, dict[str, object]] = {"planner": {}, "planner_turn": TURN, "planner_retry": {"problem": "no JSON"}}
+VARIABLES["contents"] = {"most": 24}
 VARIABLES["critic"] = {"things": [{"number": 1, "prompt": "a cat"}]}
 PETS = Layout(
     prompt="a cat and two dogs",

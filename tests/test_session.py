@@ -12,6 +12,8 @@ import pytest
 from PIL import Image, ImageChops
 from scripted import CAT, SCENE, WHICH, Eye, Planner, Sketcher
 
+from eligen.assistant.context import Context
+from eligen.assistant.plan import NamedReference, Plan
 from eligen.assistant.session import Session
 from eligen.assistant.state import Progress
 from eligen.assistant.turns import Turn
@@ -252,8 +254,16 @@ def test_a_turn_that_was_cut_off_is_resumed_or_given_up(open_session: Open, know
     assert files(again) == {name for version in versions for name in (version.picture, version.mask)} - {None}
 
 
+class Namer(Planner):
+    """Gives what is attached a name."""
+
+    def plan(self, text: str, context: Context) -> Plan:
+        names = tuple(NamedReference(name="bob", reference=one) for one in context.attachments)
+        return super().plan(text, context).model_copy(update={"names": names})
+
+
 def test_attached_pictures_are_kept_and_shown_to_the_planner(open_session: Open, tmp_path: Path):
-    planner = Planner()
+    planner = Namer()
     Image.new("L", (20, 10), 99).save(tmp_path / "x.jpg")
     session = open_session(planner=planner)
     turn = session.send("remove it", [tmp_path / "x.jpg"])
@@ -289,6 +299,25 @@ def test_a_session_keeps_its_size_and_takes_the_rest(open_session: Open):
     assert (again.settings.width, again.settings.seed, again.settings.steps) == (64, 7, 3)
     with pytest.raises(UserError, match="paints 64x64"):
         open_session(size=(128, 64))
+
+
+def test_a_picture_painted_again_keeps_its_new_seed_until_another_is_given(open_session: Open):
+    session = open_session()
+
+    def seed(text: str) -> int:
+        session.send(text)
+        return session.history.current.requests[0].seed
+
+    first, again = seed("a red cat and a blue dog"), seed("try again")
+    assert first == 7 != again
+    assert seed("as a sketch") == seed("make the cat green") == again
+    assert seed("try again") not in (first, again)
+    session.goto(1)
+    assert seed("as a sketch") == first
+    session = open_session(seed=9)
+    assert seed("make the dog pink") == seed("a red cat and a blue dog") == 9
+    again = seed("try again")
+    assert seed("as a sketch") == again != 9
 
 
 def test_sessions_get_names_and_seeds_of_their_own():

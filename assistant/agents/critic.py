@@ -15,8 +15,8 @@ from eligen.assistant.routing import FEATHER, Step, derived
 from eligen.assistant.state import Candidate, State, as_json
 from eligen.assistant.turns import Finding, Verdict
 from eligen.tools.errors import ModelOutputError
-from eligen.tools.layout import Entity
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.layout import Entity, Layout
+from eligen.tools.requests import GenerateRequest, InpaintRequest, RepaintRequest, TransferRequest
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,10 +25,14 @@ RETRIES = 2
 
 
 class Eye(Protocol):
-    """Anything that sees whether entities are in a picture, where and as they should be."""
+    """Anything that sees what is in a picture, where, and whether it is as it should be."""
 
     def look(self, image: Image.Image, entities: Sequence[Entity]) -> tuple[Finding, ...]:
         """Return a finding for each of the entities; ModelOutputError when nothing can be told."""
+        ...
+
+    def ground(self, image: Image.Image) -> Layout:
+        """Return what a picture shows as a layout; ModelOutputError when nothing can be told."""
         ...
 
 
@@ -73,7 +77,7 @@ class CriticAgent:
         from eligen.tools.measures import difference_outside
 
         first = candidate.requests[0]
-        if candidate.mask is None or not isinstance(first, InpaintRequest):
+        if candidate.mask is None or not isinstance(first, RepaintRequest):
             return True
         mask = np.asarray(self.pictures.open(candidate.mask)) > 0
         return difference_outside(self.pictures.open(first.image), image, mask) == 0
@@ -81,12 +85,14 @@ class CriticAgent:
 
 def repainted(request: GenerateRequest) -> list[Entity]:
     """Return the entities that a request paints anew, for the most part at least."""
-    if not isinstance(request, InpaintRequest) or request.mask is not None:
+    if isinstance(request, InpaintRequest) and request.mask is not None:
         return list(request.entities)
-    if request.region:
+    if isinstance(request, InpaintRequest | TransferRequest) and request.region:
         places = request.region
         return [e for e in request.entities if max(place.intersection(e.box) for place in places) > e.box.area / 2]
-    return [entity for entity in request.entities if entity.box not in request.keep]
+    if isinstance(request, InpaintRequest):
+        return [entity for entity in request.entities if entity.box not in request.keep]
+    return list(request.entities)
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:
@@ -97,12 +103,18 @@ def best(candidates: Sequence[Candidate]) -> Candidate:
 def retry(candidate: Candidate, *, attempt: int) -> Step:
     """Return the step that paints what failed in a candidate again, with another seed and nowhere else than before."""
     assert candidate.verdict is not None
-    request = candidate.requests[-1]
-    fields = dict(request) | {"seed": derived(request.seed, "retry", str(attempt))}
+    last, attempted = candidate.requests[-1], {"seed": derived(candidate.requests[-1].seed, "retry", str(attempt))}
     failed = {finding.id for finding in candidate.verdict.failed}
+    chosen = tuple(entity for entity in last.entities if entity.id in failed)
+    if isinstance(last, TransferRequest) and chosen:
+        fields = dict(last) | attempted | {"image": candidate.picture, "entities": chosen}
+        return Step(tool="transfer", request=TransferRequest(**fields))
+    request = next(one for one in reversed(candidate.requests) if not isinstance(one, TransferRequest))
+    fields = dict(request) | attempted
     boxes = [entity.box for entity in request.entities if entity.id in failed]
-    if not isinstance(request, InpaintRequest):
-        fields |= {"image": candidate.picture, "region": tuple(grown(box, FEATHER) for box in boxes)}
+    if not isinstance(request, InpaintRequest) or request is not last:
+        region = tuple(grown(box, FEATHER) for box in boxes)
+        fields |= {"image": candidate.picture, "region": region, "carried": ()}
     elif request.region and not request.carried:  # what is carried is cut out of the picture before
         region = tuple(place for place in request.region if any(place.intersection(box) for box in boxes))
         fields |= {"image": candidate.picture, "region": region}

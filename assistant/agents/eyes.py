@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
 from eligen.assistant.agents.critic import Eye
 from eligen.assistant.chat_models.base import ChatMessage, ChatModel
+from eligen.assistant.items import MOST
+from eligen.assistant.sizing import kind_of
 from eligen.assistant.turns import Finding
 from eligen.prompts import render
 from eligen.tools.errors import ModelOutputError
-from eligen.tools.layout import Entity, Layout, Value
+from eligen.tools.layout import Box, Entity, Layout, Prompt, Value, fresh_id
 from eligen.tools.profiles import Profile
 from eligen.tools.userinput import reason
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
     from eligen.tools.naming import Namer
     from eligen.tools.segmentation import Segmenter
+
+Answer = TypeVar("Answer", bound=Value)
+T = TypeVar("T")
+Thousandth = Annotated[int, Field(ge=0, le=1000)]
 
 ANSWERS = 2
 SEEN_RANK = 5  # a thing is there when its noun is among so many likeliest ones of its crop
@@ -87,6 +93,12 @@ class PairEye:
             )
         return tuple(findings)
 
+    def ground(self, image: Image.Image) -> Layout:
+        """Return what a picture shows: the things that Sam finds in it by itself, named by the pair."""
+        from eligen.tools.naming import layout_of
+
+        return layout_of(image, self.segmenter, self.namer)
+
     def _noun(self, prompt: str) -> tuple[str | None, str]:
         """Return the trained noun that a prompt was painted as, None where there is none, and the words before it."""
         text, _ = self.namer.vocabulary.translate(prompt)
@@ -117,6 +129,20 @@ class Look(Value):
     things: tuple[Seen, ...]
 
 
+class Found(Value):
+    """One thing that a language model found; its box is in thousandths of the picture's sides."""
+
+    prompt: Prompt
+    box: tuple[Thousandth, Thousandth, Thousandth, Thousandth]
+
+
+class Contents(Value):
+    """A language model's whole answer to what a picture shows."""
+
+    things: Annotated[tuple[Found, ...], Field(max_length=MOST)]
+    background: str
+
+
 class ModelEye:
     """Asks a multimodal language model about the picture with numbered boxes."""
 
@@ -130,23 +156,40 @@ class ModelEye:
         bare = tuple(entity.model_copy(update={"mask": None}) for entity in entities)
         numbered = draw_layout(image, Layout(prompt="", entities=bare))
         things = [{"number": n, "prompt": entity.prompt} for n, entity in enumerate(entities, start=1)]
-        messages = [ChatMessage("user", render("critic", things=things), (image.convert("RGB"), numbered))]
+        message = ChatMessage("user", render("critic", things=things), (image.convert("RGB"), numbered))
+        return self._asked(message, Look, partial(_findings, entities=entities))
+
+    def ground(self, image: Image.Image) -> Layout:
+        """Return what the model finds in a picture; ModelOutputError when it gives no usable answer twice."""
+        message = ChatMessage("user", render("contents", most=MOST), (image.convert("RGB"),))
+        return self._asked(message, Contents, _layout)
+
+    def _asked(self, message: ChatMessage, form: type[Answer], read: Callable[[Answer], T]) -> T:
+        """Return what is read from the model's answer to a message."""
         problem = ""
         for _ in range(ANSWERS):
             try:
-                return _findings(self.model.reply(messages, schema=Look.model_json_schema()), entities)
+                text = self.model.reply([message], schema=form.model_json_schema())
+                return read(form.model_validate_json(text[text.find("{") : text.rfind("}") + 1]))
             except ModelOutputError as error:
                 problem = str(error)
+            except ValidationError as error:
+                problem = reason(error)
         raise ModelOutputError(problem)
 
 
-def _findings(text: str, entities: Sequence[Entity]) -> tuple[Finding, ...]:
-    """Return the findings in a model's answer; ModelOutputError when it is no answer about each of the entities."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        look = Look.model_validate_json(text[start : end + 1])
-    except ValidationError as error:
-        raise ModelOutputError(reason(error)) from None
+def _layout(contents: Contents) -> Layout:
+    """Return the layout that a model's answer describes; ValidationError when a box is empty."""
+    entities: list[Entity] = []
+    for found in contents.things:
+        name = fresh_id(kind_of(found.prompt).noun.name, (entity.id for entity in entities))
+        box = Box.model_validate([edge / 1000 for edge in found.box])
+        entities.append(Entity(id=name, prompt=found.prompt, box=box))
+    return Layout(prompt="", entities=tuple(entities), background=contents.background)
+
+
+def _findings(look: Look, entities: Sequence[Entity]) -> tuple[Finding, ...]:
+    """Return the findings in a model's answer; ModelOutputError when it is not about each of the entities."""
     seen = {one.number: one for one in look.things}
     if set(seen) != set(range(1, len(entities) + 1)):
         raise ModelOutputError(f"the answer is about {len(seen)} things, not about each of {len(entities)}")

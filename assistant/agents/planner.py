@@ -10,6 +10,8 @@ from langgraph.types import Command
 
 from eligen.assistant.context import Context, Planner
 from eligen.assistant.edits import apply
+from eligen.assistant.history import History
+from eligen.assistant.pictures import Pictures, mentioned
 from eligen.assistant.plan import Option, Plan, Question, Redo, Undo
 from eligen.assistant.routing import Settings, steps
 from eligen.assistant.state import State, as_json
@@ -22,33 +24,42 @@ YES, NO = "yes, paint it", "no, leave it"
 
 @dataclass(frozen=True)
 class PlannerAgent:
-    """Plans a turn from the session's rows; with `approve` a plan that paints is put to the user first."""
+    """Plans a turn from the session's rows; with `approve` a plan that paints is put to the user first.
+
+    Where the plan has no use for what was attached, that is the picture to be changed, and planned for once it is in.
+    """
 
     planner: Planner
     store: Store
     settings: Settings
     approve: bool = False
 
-    def __call__(self, state: State) -> Command[Literal["painter", "record"]]:
+    def __call__(self, state: State) -> Command[Literal["upload", "painter", "record"]]:
         get_stream_writer()({"doing": "planning"})
-        history = self.store.history
+        history = self.store.history if state.upload is None else self.store.history.add(state.upload)
         turn = {"turn": len(self.store.turns) + 1, "head": history.head, "tip": history.tip}
         fresh: dict[str, Any] = {"error": "", "layout": None, "steps": (), "tools": (), "candidates": ()}
         plan = Plan(reply="")
         try:
-            plan = self._plan(state)
-            drawn = self._drawn(plan)
+            plan = self._plan(state, history)
+            drawn = self._drawn(plan, history)
         except ToolError as error:
             drawn = {"error": str(error)}
+        if state.upload is None and state.attachments and not mentioned(plan.model_dump_json()) & {*state.attachments}:
+            return Command(goto="upload")
         update = turn | fresh | {"plan": plan} | drawn
         return Command(goto="painter" if update["steps"] else "record", update=as_json(**update))
 
-    def _plan(self, state: State) -> Plan:
-        turns, history, pictures = self.store.turns, self.store.history, self.store.pictures
+    def _plan(self, state: State, history: History) -> Plan:
+        turns, pictures, attached = self.store.turns, self.store.pictures, state.attachments
+        if state.upload is not None:
+            attached = attached[1:]
+        if not state.text:
+            return Plan(reply=state.upload.reply if state.upload else "")
         question = turns[-1].question if turns else None
         if question is not None and (decided := decision(question, state.text)):
             return decided
-        attachments = (*(turns[-1].attachments if question else ()), *state.attachments)
+        attachments = (*(turns[-1].attachments if question else ()), *attached)
         current = history.current
         context = Context(
             layouts=history.layouts,
@@ -60,11 +71,13 @@ class PlannerAgent:
             references=tuple(pictures.with_paths(named) for turn in turns for named in turn.names),
         )
         plan = pictures.with_hashes(self.planner.plan(state.text, context))
+        if state.upload is not None:
+            plan = plan.model_copy(update={"notices": (state.upload.reply, *plan.notices)})
         return approval(plan) if self.approve and plan.edits else plan
 
-    def _drawn(self, plan: Plan) -> dict[str, Any]:
+    def _drawn(self, plan: Plan, history: History) -> dict[str, Any]:
         """Return where the plan's undos lead, the layout that its other edits make there, and the steps to paint it."""
-        history, edits = self.store.history.follow(plan.edits)
+        history, edits = history.follow(plan.edits)
         drawn: dict[str, Any] = {"head": history.head, "tip": history.tip}
         if not edits:
             return drawn
@@ -75,11 +88,21 @@ class PlannerAgent:
             layout,
             edits,
             picture=old.picture if old else None,
-            settings=self.settings,
+            settings=continued(self.settings, history, self.store.pictures),
         )
         if not todo and old is not None and layout == old.layout:
             return drawn
         return drawn | {"layout": layout, "steps": todo, "tools": tuple(step.tool for step in todo)}
+
+
+def continued(settings: Settings, history: History, pictures: Pictures) -> Settings:
+    """Return the settings with the size and the seed of the current picture, unless another seed was given since."""
+    current = history.current
+    if current is None or current.picture is None:
+        return settings
+    width, height = pictures.open(current.picture).size
+    seed = history.seeds[-1] if settings.seed in history.seeds else settings.seed
+    return settings.model_copy(update={"width": width, "height": height, "seed": seed})
 
 
 def approval(plan: Plan) -> Plan:

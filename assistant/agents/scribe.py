@@ -26,10 +26,12 @@ class ScribeAgent:
         if state.turn > len(self.store.turns):
             self._write(state)
         self.store.sweep()
-        return Command(goto="ask" if state.plan.question else "__end__")
+        return Command(goto="ask" if state.plan.question else "__end__", update={"upload": None})
 
     def _write(self, state: State) -> None:
         history, plan, notices = self.store.history, state.plan, state.plan.notices
+        if state.upload is not None:
+            history = history.add(state.upload)
         kept = best(state.candidates) if state.candidates and not state.error else None
         reply = (
             f"I could not do that: {state.error}." if state.error else " ".join((plan.reply, *problems(kept))).strip()

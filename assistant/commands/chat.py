@@ -69,7 +69,7 @@ def chat(
     from eligen.assistant.agents.painter import LazyPainter  # langgraph takes a second
     from eligen.assistant.session import Session
 
-    eye = get_eye(chosen, getattr(thinker, "model", None), device=device) if critic else None
+    eye = get_eye(chosen, getattr(thinker, "model", None), device=device)
     painter = LazyPainter(profile=chosen, device=device, offload=offload, quantization=quantization, progress=note)
     with Session.open(
         session,
@@ -80,10 +80,11 @@ def chat(
         size=pixels,
         seed=seed,
         steps=steps,
+        critic=critic,
         approve=approve,
     ) as opened:
-        if critic and eye is None:
-            note(f"profile {profile} has no eye (Sam and CLIP weights): pictures are not checked")
+        if eye is None:
+            note(f"profile {profile} has no eye (Sam and CLIP weights): pictures are neither checked nor understood")
         if lines:
             perform(opened, lines)
         else:
