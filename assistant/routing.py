@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from eligen.assistant import regions
-from eligen.assistant.plan import Compose, LayoutEdit, Regenerate, Transfer
-from eligen.tools.errors import ToolError
+from eligen.assistant.plan import Compose, LayoutEdit, Regenerate
 from eligen.tools.layout import Layout, Value
-from eligen.tools.requests import Control, GenerateRequest, InpaintRequest, Lora, Side
+from eligen.tools.requests import Control, GenerateRequest, InpaintRequest, Lora, Request, Side, TransferRequest
 
 Tool = Literal["generate", "inpaint", "style", "transfer"]
+EARLIER = "earlier"  # stands for the picture of the step before
 FEATHER = 0.03  # of the shorter side; regions are grown by as much, so that what is named is repainted in full
 
 
@@ -32,10 +32,10 @@ class Settings(Value):
 
 
 class Step(Value):
-    """One tool to run, and what it is to paint."""
+    """One tool to run, and what it is to paint; after the first step of a turn that is what the step before painted."""
 
     tool: Tool
-    request: InpaintRequest | GenerateRequest
+    request: Request
 
 
 def steps(
@@ -43,23 +43,22 @@ def steps(
 ) -> tuple[Step, ...]:
     """Return what must be painted when edits have made `new` of `old`, whose picture is `picture` (None: no picture).
 
-    Nothing when nothing changed; the same arguments, the same requests. Raises ToolError for what no tool can do.
+    Nothing when nothing changed; the same arguments, the same requests.
     """
-    _check(edits)
     again = [edit for edit in edits if isinstance(edit, Regenerate)]
     if again:
         names = [name for edit in again for name in edit.ids]
         settings = settings.model_copy(update={"seed": derived(settings.seed, picture or "", *names)})
     if old is None or picture is None or any(isinstance(edit, Compose) or edit == Regenerate() for edit in edits):
-        return (Step(tool="generate", request=_whole(new, settings)),)
+        return _whole("generate", new, settings)
     if _style(new) != _style(old):
-        return (Step(tool="style", request=_whole(new, settings)),)
-    fields = regions.repainted(old, new, edits, margin=FEATHER)
-    if fields is None:
-        return ()
-    feather = max(round(FEATHER * min(settings.width, settings.height)), 1)
-    request = InpaintRequest(**_fields(new, settings, fields | {"image": picture, "feather": feather}))
-    return (Step(tool="inpaint", request=request),)
+        return _whole("style", new, settings)
+    change = regions.repainted(old, new, edits, margin=FEATHER)
+    todo: tuple[Step, ...] = ()
+    if change.inpaint is not None:
+        edge = {"image": picture, "feather": _feather(settings)}
+        todo = (Step(tool="inpaint", request=InpaintRequest(**_fields(new, settings, change.inpaint | edge))),)
+    return (*todo, *_transfers(new, settings, picture, change.transfer))
 
 
 def derived(seed: int, *parts: str) -> int:
@@ -67,14 +66,24 @@ def derived(seed: int, *parts: str) -> int:
     return int.from_bytes(hashlib.sha256("\n".join((str(seed), *parts)).encode()).digest()[:4])
 
 
-def _check(edits: Iterable[LayoutEdit]) -> None:
-    for edit in edits:
-        if isinstance(edit, Transfer):
-            raise ToolError(f"{edit.id} cannot be made to look like a reference picture yet")
+def _whole(tool: Tool, layout: Layout, settings: Settings) -> tuple[Step, ...]:
+    """Return the steps that paint a whole picture: by words, and then what has a reference."""
+    entities = {"entities": regions.plain(layout.entities)}
+    referring = [entity for entity in layout.entities if entity.reference is not None]
+    fields = regions.transfer(layout, referring, margin=FEATHER)
+    request = GenerateRequest(**_fields(layout, settings, entities))
+    return (Step(tool=tool, request=request), *_transfers(layout, settings, EARLIER, fields))
 
 
-def _whole(layout: Layout, settings: Settings) -> GenerateRequest:
-    return GenerateRequest(**_fields(layout, settings))
+def _transfers(layout: Layout, settings: Settings, picture: str, fields: Mapping[str, Any] | None) -> tuple[Step, ...]:
+    if fields is None:
+        return ()
+    edge = {"image": picture, "grow": _feather(settings), "feather": _feather(settings), "style_images": ()}
+    return (Step(tool="transfer", request=TransferRequest(**_fields(layout, settings, fields) | edge)),)
+
+
+def _feather(settings: Settings) -> int:
+    return max(round(FEATHER * min(settings.width, settings.height)), 1)
 
 
 def _style(layout: Layout) -> tuple[Any, ...]:

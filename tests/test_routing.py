@@ -29,9 +29,8 @@ from eligen.assistant.plan import (
     Transfer,
 )
 from eligen.assistant.routing import FEATHER, Settings, Step, derived, steps
-from eligen.tools.errors import ToolError
 from eligen.tools.layout import Box, Entity, Layout, StyleImage
-from eligen.tools.requests import Carry, GenerateRequest, InpaintRequest
+from eligen.tools.requests import Carry, GenerateRequest, InpaintRequest, TransferRequest
 
 
 def box(*edges: float) -> Box:
@@ -152,12 +151,6 @@ def test_an_entity_s_own_style_goes_where_it_goes():
     assert [style.entity for style in again.style_images] == [None, again.entities[1].id]
 
 
-@pytest.mark.parametrize("edit", [Transfer(id="cat-1", reference="a.png")])
-def test_reference_pictures_cannot_be_used_yet(edit: LayoutEdit):
-    with pytest.raises(ToolError, match="reference picture"):
-        routed(edit)
-
-
 # -- what is repainted
 
 
@@ -243,6 +236,101 @@ def test_what_only_moves_keeps_its_look(edits: list[LayoutEdit], carried: list[t
 def test_counted_copies_look_like_the_first():
     request = inpaint(SetCount(ids=("cat-1",), n=3))
     assert [carry.source for carry in request.carried] == [CAT, CAT]
+
+
+# -- things of reference pictures
+
+CAT_REFERENCE = Transfer(id="cat-1", reference=REFERENCE)
+LIKE_IT = apply(OLD, [CAT_REFERENCE])
+
+
+def transfer(*edits: LayoutEdit, old: Layout = LIKE_IT, after: Sequence[str] = ()) -> TransferRequest:
+    *before, step = routed(*edits, old=old)
+    assert [one.tool for one in before] == list(after)
+    assert step.tool == "transfer"
+    assert isinstance(step.request, TransferRequest)
+    assert step.request.image == PICTURE or after
+    assert all(entity.reference is None for one in before for entity in one.request.entities)
+    return step.request
+
+
+def test_a_transfer_paints_its_thing_and_nothing_else():
+    request = transfer(CAT_REFERENCE, old=OLD)
+    assert [(entity.id, entity.reference) for entity in request.entities] == [("cat-1", REFERENCE)]
+    assert (request.region, request.keep) == ((), ())
+    assert request.grow == request.feather > 0
+    assert routed(CAT_REFERENCE, old=LIKE_IT) == ()
+
+
+@pytest.mark.parametrize(
+    ("edits", "after", "names"),
+    [
+        ([Transfer(id="cat-1", reference=PICTURE), Transfer(id="dog-1", reference=REFERENCE)], [], ["cat-1", "dog-1"]),
+        ([Regenerate(ids=("cat-1",))], [], ["cat-1"]),
+        ([Describe(id="cat-1", prompt="a black cat")], [], ["cat-1"]),
+        ([Resize(ids=("cat-1",), factor=1.5)], ["inpaint"], ["cat-1"]),
+        ([Regenerate(ids=("cat-1",)), Remove(ids=("dog-1",))], ["inpaint"], ["cat-1"]),
+        ([Style(prompt="watercolour")], ["style"], ["cat-1"]),
+        ([Regenerate()], ["generate"], ["cat-1"]),
+        ([Background(prompt="the beach"), Regenerate(ids=("cat-1",))], ["inpaint"], ["cat-1"]),
+    ],
+)
+def test_what_has_a_reference_is_transferred_again(edits: list[LayoutEdit], after: list[str], names: list[str]):
+    request = transfer(*edits, after=after)
+    assert [entity.id for entity in request.entities] == names
+    assert {entity.reference for entity in request.entities} <= {REFERENCE, PICTURE}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Move(ids=("cat-1",), dx=-0.1),
+        Swap(first="cat-1", second="dog-1"),
+        Duplicate(id="cat-1", place=Place(box=box(0, 0, 0.2, 0.2))),
+        Background(prompt="the beach"),
+        Describe(id="house-1", prompt="a red house"),
+    ],
+    ids=lambda edit: edit.op,
+)
+def test_what_keeps_its_own_pixels_needs_no_transfer(edit: LayoutEdit):
+    request = inpaint(edit, old=LIKE_IT)
+    assert all(entity.reference is None for entity in request.entities)
+    assert CAT in request.keep or all(carry.source in (CAT, DOG) for carry in request.carried)
+
+
+def test_only_the_old_place_is_emptied_before_a_larger_thing_is_transferred():
+    (emptied, _) = routed(Resize(ids=("cat-1",), factor=1.5), old=LIKE_IT)
+    assert isinstance(emptied.request, InpaintRequest)
+    assert same_boxes(emptied.request.region, [CAT])
+    assert "cat-1" not in [entity.id for entity in emptied.request.entities]
+    assert emptied.request.carried == ()
+
+
+def test_a_thing_that_is_touched_is_transferred_as_far_as_it_is():
+    bee = Entity(id="bee-1", prompt="a bee", box=box(0.12, 0.62, 0.2, 0.7))
+    covered = LIKE_IT.model_copy(update={"entities": (*LIKE_IT.entities, bee)})
+    request = transfer(Remove(ids=("bee-1",)), old=covered, after=["inpaint"])
+    assert [entity.id for entity in request.entities] == ["cat-1"]
+    assert same_boxes(request.region, [bee.box])
+
+
+def test_what_is_in_front_stays():
+    hat = Entity(id="hat-1", prompt="a hat", box=box(0.15, 0.55, 0.25, 0.65))
+    wearing = OLD.model_copy(update={"entities": (*OLD.entities, hat)})
+    assert transfer(CAT_REFERENCE, old=wearing).keep == (hat.box,)
+    behind = OLD.model_copy(update={"entities": (hat, *OLD.entities)})
+    assert transfer(CAT_REFERENCE, old=behind).keep == ()
+    large = OLD.model_copy(update={"entities": (*OLD.entities, hat.model_copy(update={"box": box(0, 0.5, 1, 1)}))})
+    assert transfer(CAT_REFERENCE, old=large).keep == ()
+    under = apply(large, [CAT_REFERENCE])
+    assert [step.tool for step in routed(Describe(id="hat-1", prompt="a red hat"), old=under)] == ["inpaint"]
+
+
+def test_a_first_picture_with_references_is_generated_and_then_transferred_into():
+    painted, transferred = routed(Compose(layout=LIKE_IT), old=None, picture=None)
+    assert (painted.tool, transferred.tool) == ("generate", "transfer")
+    assert painted.request.entities == OLD.entities
+    assert Step.model_validate_json(transferred.model_dump_json(exclude_none=True)) == transferred
 
 
 # -- seeds

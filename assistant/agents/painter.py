@@ -14,7 +14,7 @@ from eligen.assistant.pictures import Pictures
 from eligen.assistant.routing import Step
 from eligen.assistant.state import Candidate, State, as_json
 from eligen.tools.errors import ToolError
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.requests import GenerateRequest, RepaintRequest
 
 if TYPE_CHECKING:
     from eligen.tools.generation import OnStep, Painted, Painter
@@ -65,7 +65,7 @@ class PainterAgent:
         made = None
         for step in steps:
             request = step.request
-            if isinstance(request, InpaintRequest):
+            if isinstance(request, RepaintRequest):
                 if made is None:
                     made = next((one for one in earlier if one.picture == request.image), None)
                 else:
