@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -15,7 +14,6 @@ from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 from pydantic import ValidationError
 
 from eligen.assistant.history import START, History, Version
@@ -23,9 +21,9 @@ from eligen.assistant.pictures import Pictures, mentioned
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Value
+from eligen.tools.userfolder import user_folder
 from eligen.tools.userinput import printable, reason
 
-HOME_VARIABLE = "ELIGEN_HOME"
 DATABASE = "session.sqlite"
 SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -40,9 +38,8 @@ COMMIT;
 
 
 def sessions_folder() -> Path:
-    """Return the folder of all sessions: under ELIGEN_HOME, else under the user's data folder."""
-    home = os.environ.get(HOME_VARIABLE)
-    return (Path(home).expanduser().absolute() if home else user_data_path("eligen", appauthor=False)) / "sessions"
+    """Return the folder of all sessions."""
+    return user_folder() / "sessions"
 
 
 def session_folder(name: str) -> Path:
