@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eligen.assistant.caption import caption
 from eligen.assistant.items import MOST, Link
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.lexicon import Lexicon
@@ -37,7 +38,7 @@ def compose(text: str, lexicon: Lexicon) -> Plan:
         style=", ".join(scene.style),
     )
     return Plan(
-        reply=_reply(scene),
+        reply=_reply(layout),
         edits=(Compose(layout=layout),),
         explanation=tuple(scene.explanation),
         notices=tuple(dict.fromkeys(scene.notices)),
@@ -95,10 +96,6 @@ def _back_to_front(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], link
     return order
 
 
-def _reply(scene: Scene) -> str:
+def _reply(layout: Layout) -> str:
     """Say in one sentence what the picture will show."""
-    names = [f"{t.count} x {t.name}" if t.count > 1 else f"{article(t.name)} {t.name}" for t in scene.things]
-    shown = ", ".join(names) or "no particular thing"
-    where = f", background: {', '.join(scene.background)}" if scene.background else ""
-    style = f", style: {', '.join(scene.style)}" if scene.style else ""
-    return f"I planned {shown}{where}{style}."
+    return f"I planned {caption(layout) if layout.entities or layout.background else 'no particular thing'}."

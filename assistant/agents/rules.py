@@ -17,8 +17,6 @@ class RulesPlanner:
 
     def plan(self, text: str, context: Context) -> Plan:
         """Return the plan for a message; UserError when it is empty."""
-        if context.layout is None and context.question is None:
-            return self._compose(text)
         return plan_message(text, context, self.lexicon, self._compose)
 
     def _compose(self, text: str) -> Plan:

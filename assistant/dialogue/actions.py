@@ -11,6 +11,7 @@ from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spo
 from eligen.assistant.dialogue.picks import distance
 from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import resolve
+from eligen.assistant.dialogue.replies import number as in_words
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work
 from eligen.assistant.items import MOST
 from eligen.assistant.language.inflection import plural
@@ -76,9 +77,8 @@ def count(work: Work, request: Request) -> None:
             return
     set_count(work, found, min(number, MOST))
     looks = [word for word in counted.words if word not in ("and", ",")] if counted else []
-    for entity in work.layout.entities if looks else ():
-        if entity.id in work.focus[0] and not all(work.prompts.shows(entity.prompt, word) for word in looks):
-            work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, looks)))
+    now = [entity for entity in work.layout.entities if entity.id in work.focus[0]] if looks else []
+    dress(work, [e for e in now if not all(work.prompts.shows(e.prompt, word) for word in looks)], looks)
 
 
 def _counted(work: Work, counted: Newcomer) -> list[Entity]:
@@ -104,6 +104,17 @@ def alike(work: Work, entity: Entity) -> list[Entity]:
     return matching(noun_of(entity, lexicon), work.layout.entities, lexicon, widely=False)
 
 
+def dress(work: Work, dressed: Sequence[Entity], words: Sequence[str]) -> None:
+    """Give things adjectives; say so where all of them have these already."""
+    edits = [Describe(id=e.id, prompt=work.prompts.described(e.prompt, words)) for e in dressed]
+    changes = [edit for edit, entity in zip(edits, dressed, strict=True) if edit.prompt != entity.prompt]
+    for edit in changes:
+        work.do(edit)
+    if not changes and dressed:
+        work.said.append(f"The {noun_of(dressed[0], work.lists.lexicon).name} is {' '.join(words)} already.")
+    work.attend(ids(dressed))
+
+
 def set_count(work: Work, found: Sequence[Entity], number: int) -> None:
     if number == 0:
         work.do(Remove(ids=ids(found)))
@@ -112,7 +123,7 @@ def set_count(work: Work, found: Sequence[Entity], number: int) -> None:
         work.do(SetCount(ids=ids(found), n=number))
         work.attend(entity.id for entity in work.layout.entities if entity.id not in old)
     else:
-        work.said.append(f"There {'are' if number > 1 else 'is'} {number} already.")
+        work.said.append(f"There {'are' if number > 1 else 'is'} {in_words(number)} already.")
         work.attend(ids(found))
 
 
@@ -263,10 +274,16 @@ def greet(work: Work, request: Request) -> None:
 def topic(work: Work, request: Request) -> None:
     """Take what is named for what is talked of."""
     counted: Newcomer | None = request.get("COUNTED")
-    if counted is None:
-        things(work, request)
-    else:
-        work.attend(ids(_counted(work, counted)))
+    found = things(work, request) if counted is None else _counted(work, counted)
+    work.attend(ids(found))
+    if found:
+        work.otherwise = f"What should I change about the {noun_of(found[0], work.lists.lexicon).name}?"
+
+
+@does("unsaid")
+def unsaid(work: Work, request: Request) -> None:
+    """Ask what is meant by "something is missing"."""
+    work.otherwise = "Tell me what to add or to change."
 
 
 @does("keep", "nothing")

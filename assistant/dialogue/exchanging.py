@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import alike, does, examples, prompt_of, set_count, things
+from eligen.assistant.dialogue.actions import alike, does, dress, examples, prompt_of, set_count, things
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.places import in_place_of, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.items import MOST
-from eligen.assistant.plan import Add, Describe, Duplicate, Move, Place, Remove, Replace, SetCount, Swap
+from eligen.assistant.plan import Add, Duplicate, Move, Place, Remove, Replace, SetCount, Swap
 from eligen.tools.layout import Entity
 
 EXCHANGING = frozenset(("swap", "exchange", "switch", "interchange", "trade", "swapping", "exchanging", "switching"))
@@ -91,22 +91,19 @@ def prefer(work: Work, request: Request) -> None:
     new: Newcomer = request.get("NEW")
     found = examples(work, new)
     if found and new.words:
-        for entity in resolve(work, [Reference(f"the {new.text}", new.noun, number=1)]) if new.noun else found:
-            work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, new.words)))
+        dress(work, resolve(work, [Reference(f"the {new.text}", new.noun, number=1)]) if new.noun else found, new.words)
     else:
         _replace(work, things(work, request), new)
 
 
 def _replace(work: Work, old: Sequence[Entity], new: Newcomer) -> None:
     """Replace things; "a red one" only changes their looks."""
-    same = new.noun is None
-    made: list[str] = []
-    for entity in old:
-        if same:
-            made += work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, new.words)))
-        else:
-            made += work.do(Replace(id=entity.id, prompt=prompt_of(work, replace(new, more=False))))
-    if new.numbered and not same and new.count > len(old) == 1:
+    if new.noun is None:
+        dress(work, old, new.words)
+        return
+    prompt = prompt_of(work, replace(new, more=False))
+    made = [entity_id for entity in old for entity_id in work.do(Replace(id=entity.id, prompt=prompt))]
+    if new.numbered and new.count > len(old) == 1:
         work.do(SetCount(ids=tuple(made), n=min(new.count, MOST)))
     else:
         work.attend(made)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import IT, does, things
+from eligen.assistant.dialogue.actions import IT, does, dress, things
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
-from eligen.assistant.plan import Add, Describe, LayoutEdit, Move, Place, Resize
+from eligen.assistant.plan import Add, LayoutEdit, Move, Place, Resize
 from eligen.tools.layout import Entity
 
 STEP = 1.4  # of the sides: "make it bigger"
@@ -125,9 +125,7 @@ def pose_at(work: Work, request: Request) -> None:
     """Let things do something somewhere: "let the dog sleep under the tree"."""
     posed = things(work, request)
     move(work, request)
-    for entity in posed:
-        work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, request.get("LOOK").words)))
-    work.attend(entity.id for entity in posed)
+    dress(work, posed, request.get("LOOK").words)
 
 
 @does("align")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from eligen.assistant.dialogue.actions import does, ids, things
-from eligen.assistant.dialogue.kinds import matching
+from contextlib import suppress
+
+from eligen.assistant.dialogue.actions import does, dress, ids, things
+from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request
 from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
-from eligen.assistant.dialogue.work import Missing, Refused, Work, changes
+from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work, changes
 from eligen.assistant.plan import Background, Describe, Move, Place, Redo, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
@@ -24,10 +26,7 @@ def describe(work: Work, request: Request) -> None:
         words = work.prompts.read(model.prompt).words("colour")
         if not words:
             raise Refused(f"I do not know the colour of {model.prompt}.")
-    described = things(work, request)
-    for entity in described:
-        work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, words)))
-    work.attend(ids(described))
+    dress(work, things(work, request), words)
 
 
 @does("background")
@@ -95,7 +94,10 @@ def regenerate(work: Work, request: Request) -> None:
 @does("dislike")
 def dislike(work: Work, request: Request) -> None:
     """Remember what is not liked: another sentence may say what to do about it."""
-    things(work, request)
+    work.otherwise = "What should be different?"
+    with suppress(Unclear):
+        noun = noun_of(things(work, request)[0], work.lists.lexicon)
+        work.otherwise = f"What should be different about the {noun.name}?"
 
 
 @does("change back")

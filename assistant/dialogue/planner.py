@@ -10,6 +10,7 @@ from eligen.assistant.context import Context
 from eligen.assistant.dialogue import exchanging, moving, painting, scene_questions
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
+from eligen.assistant.dialogue.beginning import reply_without_picture
 from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
 from eligen.assistant.dialogue.focus import begin
 from eligen.assistant.dialogue.meanings import Request
@@ -42,16 +43,17 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
     lists = wordlists(lexicon)
     spoken = _joined(sentences(text), lists)
     if not spoken:
-        raise UserError("the message is empty")
+        raise UserError("the prompt is empty" if context.layout is None else "the message is empty")
     if context.question is not None:
         if context.layout is not None and (found := option(text, context.question, begin(context, lists))):
-            return Plan(reply=told(found.edits, context.layouts) or AS_IT_IS, edits=found.edits)
+            return Plan(reply=told(found.edits, context.layouts, lists) or AS_IT_IS, edits=found.edits)
         if context.question.text == NEW_PICTURE and not _declines(spoken, lexicon):
             return compose(text)
-    if context.layout is None:
-        return compose(text)
     if (picture := _new_picture(spoken, lexicon)) is not None:
         return compose(picture) if picture else Plan(reply="", question=Question(text=NEW_PICTURE))
+    if context.layout is None:
+        reply = reply_without_picture(spoken, lexicon)
+        return compose(text) if reply is None else Plan(reply=reply)
     return Conversation(context, lists, spoken).plan()
 
 
@@ -104,9 +106,14 @@ class Conversation:
         except Refused as refused:
             return Plan(reply=str(refused))
         edits = self._edits(work)
-        done = told(edits, [work.layout, *self.context.layouts])
+        done = told(edits, self.context.layouts[: work.version + 1 or None], self.lists)
         reply = " ".join(filter(None, (done, *dict.fromkeys(work.said))))
-        return Plan(reply=reply or AS_IT_IS, edits=edits, notices=tuple(work.notices), explanation=tuple(work.read))
+        return Plan(
+            reply=reply or work.otherwise or AS_IT_IS,
+            edits=edits,
+            notices=tuple(work.notices),
+            explanation=tuple(work.read),
+        )
 
     def _edits(self, work: Work) -> tuple[Edit, ...]:
         start = self.context.layouts[work.version]

@@ -45,9 +45,9 @@ class Work:
 
     `past` are the layouts before the current one, oldest first; `focus` what was talked of, the latest first (removed
     things too); `choices` say what a reference that was unclear means, `invited` which missing ones may be added;
-    `wrong` are things that were taken by mistake; `said` are sentences for the reply, `notices` what was not read,
-    `read` how the rest was; `version` is the layout of the context that the edits start from, `there`
-    an empty place that was spoken of.
+    `wrong` are things that were taken by mistake; `said` are sentences for the reply, `otherwise` is one
+    for when nothing is done or said; `notices` are what was not read, `read` is how the rest was; `version` is the
+    layout of the context that the edits start from, `there` an empty place that was spoken of.
     """
 
     context: Context
@@ -60,6 +60,7 @@ class Work:
     invited: frozenset[str] = frozenset()
     wrong: Ids = ()
     said: list[str] = field(default_factory=list)
+    otherwise: str = ""
     notices: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     version: int = -1
