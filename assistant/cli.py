@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from eligen.assistant.commands.chat import chat
 from eligen.assistant.commands.design import design
+from eligen.assistant.commands.eval import evaluate
 from eligen.assistant.commands.models import models
 from eligen.assistant.commands.plan import plan
 from eligen.assistant.commands.render import render
@@ -28,6 +29,7 @@ app.command()(design)
 app.command()(render)
 app.command()(plan)
 app.command()(chat)
+app.command(name="eval")(evaluate)
 app.add_typer(models)
 app.add_typer(sessions)
 

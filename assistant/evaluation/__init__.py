@@ -1,0 +1,1 @@
+"""Scripted evaluations: scenarios played on sessions, measured, and reported with intervals."""

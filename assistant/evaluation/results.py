@@ -1,0 +1,92 @@
+"""Finished cases on the disk: a row each, appended whole, and their pictures by content hash."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from eligen.assistant.evaluation.evaluators.base import Score
+from eligen.assistant.evaluation.played import Played
+from eligen.assistant.pictures import Pictures
+from eligen.tools.errors import UserError
+from eligen.tools.layout import Value
+
+ROWS, PICTURES = "results.jsonl", "pictures"
+
+
+class Row(Value):
+    """A finished case, and what each evaluator said of it."""
+
+    key: str
+    played: Played
+    scores: dict[str, tuple[Score, ...]]
+
+
+class Rows:
+    """The rows of a report's folder; later rows of a key add to earlier ones. UserError when it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / ROWS
+        self._pictures = Pictures(folder / PICTURES)
+        self._rows: dict[str, Row] = {}
+        try:
+            self._pictures.folder.mkdir(parents=True, exist_ok=True)
+            with self.file.open("a+b") as file:
+                _mend(file.fileno(), self.file)
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        for row in self._read():
+            self._rows[row.key] = self._joined(row)
+
+    def get(self, key: str) -> Row | None:
+        """Return the row of a case, None where it is not finished."""
+        return self._rows.get(key)
+
+    def add(self, row: Row, files: dict[str, bytes]) -> None:
+        """Keep a row and the pictures it names; both are on the disk when this returns."""
+        for name, content in files.items():
+            if self._pictures.put_bytes(content) != name:
+                raise ValueError(f"a picture's content is not that of its name {name}")
+        line = row.model_dump_json(exclude_none=True) + "\n"
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        self._rows[row.key] = self._joined(row)
+
+    def pictures(self, played: Played) -> dict[str, bytes]:
+        """Return the contents of a played case's pictures and masks; UserError when one is missing."""
+        names = {name for turn in played.turns for name in (turn.picture, turn.mask) if name}
+        try:
+            return {name: self._pictures.path(name).read_bytes() for name in sorted(names)}
+        except OSError as error:
+            raise UserError(
+                f"a picture of the run is missing: {error.filename}; delete {self.file} to start again"
+            ) from None
+
+    def _joined(self, row: Row) -> Row:
+        before = self._rows.get(row.key)
+        if before is None or before.played != row.played:
+            return row
+        return row.model_copy(update={"scores": {**before.scores, **row.scores}})
+
+    def _read(self) -> Iterator[Row]:
+        for number, line in enumerate(self.file.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                yield Row.model_validate(json.loads(line))
+            except (ValueError, ValidationError):
+                raise UserError(
+                    f"{self.file}, line {number}: not a row of this program; delete it to start again"
+                ) from None
+
+
+def _mend(descriptor: int, path: Path) -> None:
+    """Cut off a last row that a killed process left unfinished."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.ftruncate(descriptor, whole)
