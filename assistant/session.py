@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.types import StateSnapshot
+    from PIL import Image
 
     from eligen.assistant.state import State
 
@@ -47,7 +48,10 @@ MOST_ATTACHMENTS = 8
 
 
 class Session:
-    """An open session; `Session.open` makes one. Every finished turn is on the disk when it is returned."""
+    """An open session; `Session.open` makes one. Every finished turn is on the disk when it is returned.
+
+    What is in `locked` no message may change; it holds the ids of entities, for as long as the session is open.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Session:
         saver: BaseCheckpointSaver[str],
         stack: ExitStack,
     ) -> None:
+        self.locked: frozenset[str] = frozenset()
         self._settings = settings
         self._store, self._graph, self._saver, self._stack = store, graph, saver, stack
         self._thread = store.fact("thread") or ""
@@ -74,22 +79,23 @@ class Session:
         size: tuple[int, int] | None = None,
         seed: int | None = None,
         steps: int | None = None,
+        guidance: float | None = None,
         critic: bool = True,
         approve: bool = False,
         checkpoints: str | None = None,
     ) -> Self:
         """Open a session, a new one where there is none of that name; None makes up a name.
 
-        `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed unless
-        another is given; a picture that is attached to be changed has a size of its own. With an `eye`, attached
-        pictures are understood and, with `critic`, painted ones judged. With `approve` every plan that paints is put to
-        the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's
-        folder.
+        `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed, steps and
+        guidance unless others are given; a picture that is attached to be changed has a size of its own. With an `eye`,
+        attached pictures are understood and, with `critic`, painted ones judged. With `approve` every plan that paints
+        is put to the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the
+        session's folder.
         Raises UserError when the session is open elsewhere, damaged, or of another size.
         """
         with ExitStack() as stack:
             store = stack.enter_context(Store(session_folder(name or fresh_name())))
-            settings = settled(store, profile=profile, size=size, seed=seed, steps=steps)
+            settings = settled(store, profile=profile, size=size, seed=seed, steps=steps, guidance=guidance)
             saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
             graph = build_graph(
                 planner=planner,
@@ -190,10 +196,22 @@ class Session:
 
         A turn that was cut off before is given up, as is this one when the iterator is closed.
         """
-        message = {"text": self._said(text, attachments), "attachments": self._kept(attachments)}
+        said = self._said(text, attachments)
         if self.unfinished is not None:
             self._forget()
+        message = {"text": said, "attachments": self._kept(attachments), "locked": sorted(self.locked)}
         yield from self._run(Command(resume=message) if self._waits() else message)
+
+    def vary(self, version: int, seed: int) -> Iterator[Progress | Turn]:
+        """Paint a version once more with another seed, as another version of its parent; yield as `stream` does.
+
+        A question that is open is dropped. UserError when the version was not painted.
+        """
+        versions = self.history.versions
+        if not 1 <= version <= len(versions) or not versions[version - 1].requests:
+            raise UserError(f"version {version} was not painted, so it cannot be painted again")
+        self._forget()
+        yield from self._run({"text": f"Again, with seed {seed}", "varied": version, "seed": seed})
 
     def resume(self) -> Turn | None:
         """Finish the turn that was cut off and return it, None when there is none."""
@@ -289,8 +307,15 @@ class Session:
         if len(attachments) > MOST_ATTACHMENTS:
             raise UserError(f"{len(attachments)} pictures are too many for a message: at most {MOST_ATTACHMENTS}")
         images = [open_image(path) for path in attachments]
-        modes = ["RGBA" if image.has_transparency_data else "RGB" for image in images]
+        modes = [kept_mode(image) for image in images]
         return [self._store.pictures.put(image.convert(mode)) for image, mode in zip(images, modes, strict=True)]
+
+
+def kept_mode(image: Image.Image) -> str:
+    """Return the mode that an attached picture is kept in: a mask stays one."""
+    if image.has_transparency_data:
+        return "RGBA"
+    return "L" if image.mode in ("1", "L") else "RGB"
 
 
 def fresh_name() -> str:
@@ -299,19 +324,25 @@ def fresh_name() -> str:
 
 
 def settled(
-    store: Store, *, profile: str, size: tuple[int, int] | None, seed: int | None, steps: int | None
+    store: Store,
+    *,
+    profile: str,
+    size: tuple[int, int] | None,
+    seed: int | None,
+    steps: int | None,
+    guidance: float | None,
 ) -> Settings:
     """Return a session's settings and write them down; UserError when it has another size already."""
     text = store.fact("settings")
     if text is None:
         width, height = size or (PROFILES[profile].width, PROFILES[profile].height)
         first = secrets.randbelow(2**31) if seed is None else seed
-        settings = Settings(width=width, height=height, seed=first, steps=steps, profile=profile)
+        settings = Settings(width=width, height=height, seed=first, steps=steps, guidance=guidance, profile=profile)
     else:
         old = Settings.model_validate_json(text)
         if size not in (None, (old.width, old.height)):
             raise UserError(f"session {store.folder.name!r} paints {old.width}x{old.height}: its size stays")
-        given = {"profile": profile, "seed": seed, "steps": steps}
+        given = {"profile": profile, "seed": seed, "steps": steps, "guidance": guidance}
         settings = old.model_copy(update={name: value for name, value in given.items() if value is not None})
     thread = store.fact("thread") or secrets.token_hex(16)
     store.record(store.history, settings=settings.model_dump_json(), thread=thread)

@@ -31,6 +31,7 @@ class Candidate(Value):
 class State(Value):
     """One turn on its way. Nodes are given this value and answer with fields of it as JSON: so are the checkpoints.
 
+    Entities in `locked` may not change. `varied` is a version to be painted once more with `seed`, instead of a plan.
     `upload` is the version that an attached picture makes, before the plan's; `head` and `tip` are where the plan's
     undos and redos led; `layout` is what its edits made of the layout there, None when nothing is to change; `steps`
     are to be painted next, `tools` those that the plan needed; `error` says why nothing can be done.
@@ -38,6 +39,9 @@ class State(Value):
 
     text: str
     attachments: tuple[Picture, ...] = ()
+    locked: tuple[str, ...] = ()
+    varied: int = START
+    seed: int = 0
     turn: int = 0
     plan: Plan = Plan(reply="")
     upload: Version | None = None

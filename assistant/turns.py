@@ -63,7 +63,7 @@ class Turn(Value):
     """One message and its answer. `version` is the current one after it; `painted` says that the turn made it.
 
     A turn with a `question` waits for the next message to answer it. `tools` are those that ran, in order,
-    `names` the pictures that got a name.
+    `names` the pictures that got a name. `varied` is the version that the turn painted once more with another seed.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -74,6 +74,7 @@ class Turn(Value):
     tools: tuple[str, ...] = ()
     error: str | None = None
     version: Annotated[int, Field(ge=START)] = START
+    varied: Annotated[int, Field(ge=START)] = START
     painted: bool = False
     tries: int = 0
     verdict: Verdict | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +13,12 @@ from eligen.assistant.context import Context, Planner
 from eligen.assistant.edits import apply
 from eligen.assistant.history import History
 from eligen.assistant.pictures import Pictures, mentioned
-from eligen.assistant.plan import Option, Plan, Question, Redo, Undo
+from eligen.assistant.plan import Edit, Option, Plan, Question, Redo, Regenerate, Undo
 from eligen.assistant.routing import Settings, steps
 from eligen.assistant.state import State, as_json
 from eligen.assistant.store import Store
 from eligen.tools.errors import ToolError
+from eligen.tools.layout import Layout
 
 APPROVAL = "Shall I paint it?"
 YES, NO = "yes, paint it", "no, leave it"
@@ -41,8 +43,11 @@ class PlannerAgent:
         fresh: dict[str, Any] = {"error": "", "layout": None, "steps": (), "tools": (), "candidates": ()}
         plan = Plan(reply="")
         try:
-            plan = self._plan(state, history)
-            drawn = self._drawn(plan, history)
+            if state.varied:
+                plan, drawn = self._varied(state.varied, state.seed)
+            else:
+                plan = self._plan(state, history)
+                drawn = self._drawn(plan, history, state.locked)
         except ToolError as error:
             drawn = {"error": str(error)}
         if state.upload is None and state.attachments and not mentioned(plan.model_dump_json()) & {*state.attachments}:
@@ -75,7 +80,7 @@ class PlannerAgent:
             plan = plan.model_copy(update={"notices": (state.upload.reply, *plan.notices)})
         return approval(plan) if self.approve and plan.edits else plan
 
-    def _drawn(self, plan: Plan, history: History) -> dict[str, Any]:
+    def _drawn(self, plan: Plan, history: History, locked: Sequence[str]) -> dict[str, Any]:
         """Return where the plan's undos lead, the layout that its other edits make there, and the steps to paint it."""
         history, edits = history.follow(plan.edits)
         drawn: dict[str, Any] = {"head": history.head, "tip": history.tip}
@@ -83,6 +88,7 @@ class PlannerAgent:
             return drawn
         old = history.current
         layout = apply(old.layout if old else None, edits, taken=history.ids)
+        check_locked(old.layout if old else None, layout, edits, locked)
         todo = steps(
             old.layout if old else None,
             layout,
@@ -93,6 +99,32 @@ class PlannerAgent:
         if not todo and old is not None and layout == old.layout:
             return drawn
         return drawn | {"layout": layout, "steps": todo, "tools": tuple(step.tool for step in todo)}
+
+    def _varied(self, number: int, seed: int) -> tuple[Plan, dict[str, Any]]:
+        """Return a version's plan, and how to paint its layout once more from its parent, with another seed."""
+        version = self.store.history.versions[number - 1]
+        history = self.store.history.goto(version.parent)
+        old = history.current
+        todo = steps(
+            old.layout if old else None,
+            version.layout,
+            [edit for edit in version.edits if not isinstance(edit, Undo | Redo)],
+            picture=old.picture if old else None,
+            settings=continued(self.settings, history, self.store.pictures).model_copy(update={"seed": seed}),
+        )
+        drawn = {"head": history.head, "tip": history.tip, "layout": version.layout, "steps": todo}
+        return Plan(reply="Here is another one.", edits=version.edits), drawn | {
+            "tools": tuple(step.tool for step in todo)
+        }
+
+
+def check_locked(old: Layout | None, new: Layout, edits: Sequence[Edit], locked: Iterable[str]) -> None:
+    """Raise ToolError when edits change or repaint an entity that is locked."""
+    again = {name for edit in edits if isinstance(edit, Regenerate) for name in edit.ids}
+    after = {entity.id: entity for entity in new.entities}
+    for entity in old.entities if old else ():
+        if entity.id in locked and (after.get(entity.id) != entity or entity.id in again):
+            raise ToolError(f"{entity.prompt} is locked: unlock it first")
 
 
 def continued(settings: Settings, history: History, pictures: Pictures) -> Settings:

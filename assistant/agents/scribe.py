@@ -49,6 +49,7 @@ class ScribeAgent:
             error=state.error or None,
             tools=state.tools if kept else (),
             version=history.head,
+            varied=state.varied,
             painted=kept is not None,
             tries=len(state.candidates),
             verdict=kept.verdict if kept else None,
