@@ -24,6 +24,7 @@ from eligen.tools.profiles import Profile
 from eligen.tools.requests import IN_CONTEXT, GenerateRequest, InpaintRequest, Lora, TransferRequest
 from eligen.tools.resolving import changes, resolved, versions
 from eligen.tools.segmentation import Segmenter
+from eligen.tools.styling import Stylist
 from eligen.tools.vocabulary import Vocabulary
 from eligen.tools.wording import Wording, in_known_words
 
@@ -66,6 +67,7 @@ class Painter:
             load_model, profile, device=device, offload=offload, quantization=quantization, progress=progress
         )
         self.segmenter = Segmenter(profile=profile, device=device, progress=progress)
+        self.stylist = Stylist(profile=profile, progress=progress)
 
     @cached_property
     def model(self) -> Model:
@@ -139,9 +141,12 @@ class Painter:
     def resolve(self, request: GenerateRequest) -> GenerateRequest:
         """Return the request with the profile's defaults where it says None, and the version of everything used.
 
-        Raises UserError when a LoRA file is missing, or is not the one the request was made with.
+        Raises UserError when a LoRA file is missing, or is not the one the request was made with, and ToolError when
+        the profile has no weights for what it asks.
         """
-        return resolved(request, self.profile, versions(self.model), self._lora_file)
+        styled = any(style.scale for style in request.style_images)
+        used = versions(self.model) | ({"ip_adapter": self.stylist.digest} if styled else {})
+        return resolved(request, self.profile, used, self._lora_file)
 
     def preview(self, latents: torch.Tensor, height: int, width: int) -> Image.Image:
         """Return the picture that packed latents (1, T, 4C) decode to."""
@@ -165,6 +170,11 @@ class Painter:
             shapes, lines = entity_masks(request.entities, request.width, request.height)
             notices += lines
             scene |= {"entity_prompts": wording.entity_prompts, "entity_masks": shapes}
+        placed = () if request.control == "none" else request.entities
+        if any(style.entity for style in request.style_images) and not placed:
+            notices.append("styles of single things were not used: without entity control nothing has a place")
+        transformer = self.model.pipeline.transformer
+        scene["image_prompts"] = self.stylist.prompts(request.style_images, placed, transformer)
         return scene, notices
 
     def _wording(self, request: GenerateRequest) -> Wording:

@@ -26,7 +26,8 @@ Spot = tuple[int, int, int, int]
 def draw_layout(image: Image.Image, layout: Layout) -> Image.Image:
     """Return a larger RGB copy of the picture with every entity's box (and mask) drawn and a legend below.
 
-    Masks are paths of image files. Raises UserError when one cannot be read.
+    Style images are shown beneath, one entity's own in a frame of its colour. Masks and they are paths of files.
+    Raises UserError when one cannot be read.
     """
     factor = max(1, -(-SHORTEST_SIDE // min(image.size)))
     picture = image.convert("RGB").resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)
@@ -39,7 +40,8 @@ def draw_layout(image: Image.Image, layout: Layout) -> Image.Image:
     taken: list[Spot] = []
     for index in sorted(range(len(colours)), key=lambda index: layout.entities[index].box.area):
         taken.append(_draw_badge(picture, str(index + 1), layout.entities[index].box, colours[index], taken))
-    return _stacked(picture, _legend(picture.width, layout, colours))
+    sheet = _stacked(picture, _legend(picture.width, layout, colours))
+    return _stacked(sheet, _references(picture.width, layout, colours)) if layout.style_images else sheet
 
 
 def _colour(index: int) -> Colour:
@@ -106,6 +108,23 @@ def _legend(width: int, layout: Layout, colours: list[Colour]) -> Image.Image:
             draw.rectangle((margin, y + 2, margin + TEXT, y + 2 + TEXT), fill=swatch, outline="black")
         draw.text((margin + 1.6 * TEXT, y), text, fill="black", font=font)
     return legend
+
+
+def _references(width: int, layout: Layout, colours: list[Colour]) -> Image.Image:
+    """Return a strip of the style images, small."""
+    font, side, margin = ImageFont.load_default(TEXT), 3 * TEXT, 10
+    strip = Image.new("RGB", (width, side + 2 * margin), "white")
+    draw = ImageDraw.Draw(strip)
+    draw.text((margin, margin + side / 2), "style", fill="black", font=font, anchor="lm")
+    frames = {entity.id: colour for entity, colour in zip(layout.entities, colours, strict=True)}
+    for number, style in enumerate(layout.style_images):
+        left = 5 * TEXT + number * (side + margin)
+        thumbnail = open_image(Path(style.image)).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        strip.paste(thumbnail, (left, margin))
+        if style.entity in frames:
+            rim = (left - LINE, margin - LINE, left + side + LINE - 1, margin + side + LINE - 1)
+            draw.rectangle(rim, outline=frames[style.entity], width=LINE)
+    return strip
 
 
 def _lines(text: str, columns: int) -> list[str]:

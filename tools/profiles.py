@@ -14,17 +14,33 @@ from eligen.tools.manifest import picture_side
 from eligen.tools.requests import Schedule
 
 DType = Literal["float32", "bfloat16"]
+ImageFeatures = Literal["pooled", "texture"]
 
 MINI_FOLDER = Path(__file__).parent / "weights" / "mini"
 MINI_SIDE = picture_side(MINI_FOLDER) or 128
 SAM_FILE = Path("sam", "model.safetensors")
 IN_CONTEXT_FILE = Path("in_context_lora.safetensors")
-FILES = {"lora_file": "LoRA", "sam_file": "Sam", "in_context_file": "In-Context LoRA"}
-BESIDE = {"lora_file": Path("eligen_lora.safetensors"), "sam_file": SAM_FILE, "in_context_file": IN_CONTEXT_FILE}
+IP_ADAPTER_FILE, IMAGE_ENCODER_FOLDER = Path("ip_adapter.safetensors"), Path("clip")
+FILES = {
+    "lora_file": "LoRA file",
+    "sam_file": "Sam file",
+    "in_context_file": "In-Context LoRA file",
+    "ip_adapter_file": "IP-Adapter file",
+    "image_encoder_folder": "image encoder folder",
+}
+BESIDE = {
+    "lora_file": Path("eligen_lora.safetensors"),
+    "sam_file": SAM_FILE,
+    "in_context_file": IN_CONTEXT_FILE,
+    "ip_adapter_file": IP_ADAPTER_FILE,
+    "image_encoder_folder": IMAGE_ENCODER_FOLDER,
+}
 MODEL_DIR_VARIABLE = "ELIGEN_FLUX_DIR"
 LORA_FILE_VARIABLE = "ELIGEN_LORA_FILE"
 SAM_FILE_VARIABLE = "ELIGEN_SAM_FILE"
 IN_CONTEXT_FILE_VARIABLE = "ELIGEN_IN_CONTEXT_FILE"
+IP_ADAPTER_FILE_VARIABLE = "ELIGEN_IP_ADAPTER_FILE"
+IMAGE_ENCODER_DIR_VARIABLE = "ELIGEN_IMAGE_ENCODER_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +56,12 @@ class HubFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A base model, its EliGen and In-Context LoRAs, the Sam that finds things in its pictures, and their defaults.
+    """A base model, its EliGen and In-Context LoRAs, IP-Adapter, the Sam for its pictures, and their defaults.
 
     `folder` is the base model's diffusers folder where it is local; None means `base`, downloaded on first use.
     `lora_file` likewise stands before `lora`, `sam_file` before `sam` and `in_context_file` before `in_context`, with
-    `two_panels` for its wording. `component_bytes` is what each model weighs on disk, known before the download.
+    `two_panels` for its wording, and `ip_adapter_file` before `ip_adapter`, which reads the `image_features` of an
+    image encoder. `component_bytes` is what each model weighs on disk, known before the download.
     `dtype` is what the models compute in.
     """
 
@@ -60,6 +77,11 @@ class Profile:
     in_context_file: Path | None = None
     in_context: HubFiles | None = None
     two_panels: str
+    ip_adapter_file: Path | None = None
+    ip_adapter: HubFiles | None = None
+    image_encoder_folder: Path | None = None
+    image_encoder: HubFiles | None = None
+    image_features: ImageFeatures = "pooled"
     component_bytes: tuple[tuple[str, int], ...] = ()
     has_manifest: bool = False
     has_vocabulary: bool = False
@@ -84,6 +106,9 @@ MINI = Profile(
     sam_file=MINI_FOLDER / SAM_FILE,
     in_context_file=MINI_FOLDER / IN_CONTEXT_FILE,
     two_panels="{entity} on the left and {entity} on the right, {scene}",
+    ip_adapter_file=MINI_FOLDER / IP_ADAPTER_FILE,
+    image_encoder_folder=MINI_FOLDER / IMAGE_ENCODER_FOLDER,
+    image_features="texture",
     has_manifest=True,
     has_vocabulary=True,
     dtype="float32",
@@ -101,7 +126,8 @@ FLUX_DEV = Profile(
     summary="FLUX.1-dev (12 B parameters) with the published EliGen LoRA, for a large GPU",
     licence=(
         "FLUX.1-dev is under the FLUX.1 [dev] Non-Commercial License (https://huggingface.co/black-forest-labs/"
-        "FLUX.1-dev); the EliGen LoRA is Apache-2.0, the In-Context LoRA MIT"
+        "FLUX.1-dev), and so is the IP-Adapter; the EliGen LoRA and the image encoder are Apache-2.0, the In-Context "
+        "LoRA MIT"
     ),
     base=HubFiles(
         repository="black-forest-labs/FLUX.1-dev",
@@ -139,6 +165,10 @@ FLUX_DEV = Profile(
         "The two-panel image showcases {entity}; [LEFT] the left panel shows {entity} by itself, "
         "[RIGHT] while the right panel shows exactly the same {entity} in its place, {scene}."
     ),
+    ip_adapter=HubFiles(repository="InstantX/FLUX.1-dev-IP-Adapter", revision="main", patterns=("ip-adapter.bin",)),
+    image_encoder=HubFiles(
+        repository="google/siglip-so400m-patch14-384", revision="main", patterns=("config.json", "model.safetensors")
+    ),
     component_bytes=(
         ("transformer", 23_802_000_000),
         ("text_encoder_2", 9_525_000_000),
@@ -168,9 +198,10 @@ def get_profile(
 ) -> Profile:
     """Return the profile of that name, its files taken from local ones where those are given.
 
-    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`; ELIGEN_SAM_FILE and
-    ELIGEN_IN_CONTEXT_FILE name its Sam and its In-Context LoRA. A `model_dir` brings its own `eligen_lora.safetensors`,
-    `in_context_lora.safetensors` and `sam/` where it holds them.
+    For flux-dev, ELIGEN_FLUX_DIR and ELIGEN_LORA_FILE stand in for `model_dir` and `lora_file`; ELIGEN_SAM_FILE,
+    ELIGEN_IN_CONTEXT_FILE, ELIGEN_IP_ADAPTER_FILE and ELIGEN_IMAGE_ENCODER_DIR name its Sam, its In-Context LoRA, its
+    IP-Adapter and that one's encoder. A `model_dir` brings its own `eligen_lora.safetensors`,
+    `in_context_lora.safetensors`, `ip_adapter.safetensors`, `clip/` and `sam/` where it holds them.
 
     Raises UserError when the name is unknown or a path is missing.
     """
@@ -185,17 +216,19 @@ def get_profile(
         files["lora_file"] = lora_file or _path(environ.get(LORA_FILE_VARIABLE))
         files["sam_file"] = _path(environ.get(SAM_FILE_VARIABLE))
         files["in_context_file"] = _path(environ.get(IN_CONTEXT_FILE_VARIABLE))
+        files["ip_adapter_file"] = _path(environ.get(IP_ADAPTER_FILE_VARIABLE))
+        files["image_encoder_folder"] = _path(environ.get(IMAGE_ENCODER_DIR_VARIABLE))
     if model_dir is not None:
         if not model_dir.is_dir():
             raise UserError(f"no model folder at {model_dir}")
         beside = {field: model_dir / name for field, name in BESIDE.items()}
-        own: Any = {field: file for field, file in beside.items() if file.is_file()}
+        own: Any = {field: file for field, file in beside.items() if file.exists()}
         side = picture_side(model_dir)
         profile = replace(profile, folder=model_dir, width=side or profile.width, height=side or profile.height, **own)
     given: Any = {field: file for field, file in files.items() if file is not None}
     for field, file in given.items():
-        if not file.is_file():
-            raise UserError(f"no {FILES[field]} file at {file}")
+        if not (file.is_dir() if field == "image_encoder_folder" else file.is_file()):
+            raise UserError(f"no {FILES[field]} at {file}")
     return replace(profile, **given) if given else profile
 
 

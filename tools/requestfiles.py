@@ -47,7 +47,7 @@ def _request(value: Any, folder: Path, where: str) -> GenerateRequest:
         raise UserError(f"{where}: unknown profile {request.profile!r}: known are {', '.join(PROFILES)}")
     files: dict[str, Any] = {
         "entities": with_files(request.entities, folder, where),
-        "style_images": _with_style_files(request.style_images, folder, where),
+        "style_images": with_style_files(request.style_images, folder, where),
         "loras": _with_lora_files(request.loras, folder),
     }
     if isinstance(request, RepaintRequest):
@@ -92,7 +92,8 @@ def with_files(entities: tuple[Entity, ...], folder: Path, where: str) -> tuple[
     )
 
 
-def _with_style_files(styles: tuple[StyleImage, ...], folder: Path, where: str) -> tuple[StyleImage, ...]:
+def with_style_files(styles: tuple[StyleImage, ...], folder: Path, where: str) -> tuple[StyleImage, ...]:
+    """Return the style images with their paths, relative to a folder, made absolute; UserError when one is broken."""
     return tuple(style.model_copy(update={"image": _file(style.image, folder, where)}) for style in styles)
 
 

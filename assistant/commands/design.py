@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ from eligen.assistant.commands.painting import Easel
 from eligen.assistant.commands.planners import asked_for, get_planner
 from eligen.assistant.context import Context
 from eligen.tools.errors import UserError
-from eligen.tools.layout import Layout
+from eligen.tools.layout import Layout, StyleImage
 from eligen.tools.profiles import DEFAULT_PROFILE, get_profile
 from eligen.tools.requests import GenerateRequest
 from eligen.tools.userinput import parse_json, read_text, validated
@@ -60,6 +61,13 @@ def design(
     layout: Annotated[
         Path | None, typer.Option("--layout", help="Use this layout (.json) instead of planning.")
     ] = None,
+    style_image: Annotated[
+        list[Path] | None,
+        typer.Option("--style-image", metavar="FILE", help="Take over the style of this picture; may be repeated."),
+    ] = None,
+    style_scale: Annotated[
+        float, typer.Option("--style-scale", min=0, max=2, metavar="X", help="How much of that style.")
+    ] = 1.0,
     profile: Annotated[str, typer.Option("--profile", help=PROFILE_HELP)] = DEFAULT_PROFILE,
     planner: PlannerOption = "rules",
     model_dir: ModelDir = None,
@@ -74,7 +82,11 @@ def design(
     width, height = parse_size(size) if size else (chosen.width, chosen.height)
     paths = _paths(out, n)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
+    styles = _styles(style_image or [], style_scale)
     picture = _planned(text, planner) if layout is None else read_layout(layout, text)
+    if styles:
+        own = [style for style in picture.style_images if style.entity is not None]
+        picture = picture.model_copy(update={"style_images": (*styles, *own)})
     requests = [
         _request(path, picture, width=width, height=height, seed=first_seed + k, steps=steps, profile=profile)
         for k, path in enumerate(paths)
@@ -88,7 +100,7 @@ def design(
 
 def read_layout(path: Path, prompt: str) -> Layout:
     """Return the layout in a JSON file (a layout or a render line) under another global prompt; UserError when bad."""
-    from eligen.tools.requestfiles import with_files, without_controls
+    from eligen.tools.requestfiles import with_files, with_style_files, without_controls
 
     value = without_controls(parse_json(read_text(path), path.name))
     if not isinstance(value, dict):
@@ -98,7 +110,11 @@ def read_layout(path: Path, prompt: str) -> Layout:
         layout = validated(GenerateRequest, value, path.name).layout
     else:
         layout = validated(Layout, value, path.name)
-    return layout.model_copy(update={"entities": with_files(layout.entities, path.parent, path.name)})
+    files = {
+        "entities": with_files(layout.entities, path.parent, path.name),
+        "style_images": with_style_files(layout.style_images, path.parent, path.name),
+    }
+    return layout.model_copy(update=files)
 
 
 def _planned(text: str, planner: str) -> Layout:
@@ -109,6 +125,13 @@ def _planned(text: str, planner: str) -> Layout:
     return asked_for(plan)
 
 
+def _styles(images: Sequence[Path], scale: float) -> tuple[StyleImage, ...]:
+    from eligen.tools.requestfiles import with_style_files
+
+    given = tuple(StyleImage(image=str(image), scale=scale) for image in images)
+    return with_style_files(given, Path.cwd(), "--style-image")
+
+
 def _request(path: Path, layout: Layout, **settings: Any) -> GenerateRequest:
     fields = {
         "id": re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip(".")[:64] or "picture",
@@ -116,6 +139,7 @@ def _request(path: Path, layout: Layout, **settings: Any) -> GenerateRequest:
         "entities": layout.entities,
         "background": layout.background,
         "style": layout.style,
+        "style_images": layout.style_images,
     }
     return validated(GenerateRequest, fields | settings, path.name)
 
