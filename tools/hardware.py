@@ -13,10 +13,10 @@ from eligen.tools.errors import UserError
 from eligen.tools.profiles import DType
 
 Offload = Literal["model", "group", "sequential"]
-Quantization = Literal["int8", "fp8", "nf4"]
+Quantization = Literal["int8", "fp8", "nf4", "int8-dynamic", "fp8-dynamic"]
 
 # What a bf16 weight shrinks to, scales included; the two large models alone are quantised.
-_SHRINK = {"int8": 0.52, "fp8": 0.52, "nf4": 0.29}
+_SHRINK = {"int8": 0.52, "fp8": 0.52, "nf4": 0.29, "int8-dynamic": 0.52, "fp8-dynamic": 0.52}
 QUANTIZED = ("transformer", "text_encoder_2")
 _WORKSPACE = 3 * 10**9
 _GROUP_WORKSPACE = 5 * 10**9
@@ -35,6 +35,12 @@ def free_memory() -> Memory:
     """Return what this machine has free now."""
     gpu = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
     return Memory(ram=psutil.virtual_memory().available, gpu=gpu)
+
+
+def eight_bit(device: str) -> Quantization:
+    """Return which 8-bit products a device is fast at: fp8 on GPUs that have it, int8 elsewhere."""
+    fp8 = device.startswith("cuda") and torch.cuda.get_device_capability(device) >= (8, 9)
+    return "fp8-dynamic" if fp8 else "int8-dynamic"
 
 
 def plan_device(

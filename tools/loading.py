@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import PipelineQuantizationConfig
@@ -168,8 +169,7 @@ def _place(pipeline: FluxEliGenPipeline, device: str, offload: Offload | None) -
 
 
 def check_installed(quantization: Quantization | None) -> None:
-    needed = {"int8": "torchao", "fp8": "torchao", "nf4": "bitsandbytes"}
-    package = needed.get(quantization or "")
+    package = quantization and ("bitsandbytes" if quantization == "nf4" else "torchao")
     if package and importlib.util.find_spec(package) is None:
         raise UserError(f"--quantization {quantization} needs the package {package}: install {package} and run again")
 
@@ -185,11 +185,25 @@ def quantization_config(quantization: Quantization | None) -> PipelineQuantizati
         settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}
         made = [library.BitsAndBytesConfig(**settings) for library in (diffusers, transformers)]
     else:
-        from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
-
-        weights = Int8WeightOnlyConfig() if quantization == "int8" else Float8WeightOnlyConfig()
-        made = [library.TorchAoConfig(weights) for library in (diffusers, transformers)]
+        made = [library.TorchAoConfig(torchao_config(quantization)) for library in (diffusers, transformers)]
     return PipelineQuantizationConfig(quant_mapping=dict(zip(QUANTIZED, made, strict=True)))
+
+
+def torchao_config(quantization: Quantization) -> Any:
+    """Return torchao's settings: 8-bit weights, which save memory, or "dynamic", activations too, which save time."""
+    from torchao.quantization import (
+        Float8DynamicActivationFloat8WeightConfig,
+        Float8WeightOnlyConfig,
+        Int8DynamicActivationInt8WeightConfig,
+        Int8WeightOnlyConfig,
+        PerRow,
+    )
+
+    if quantization == "fp8-dynamic":
+        return Float8DynamicActivationFloat8WeightConfig(granularity=PerRow())
+    if quantization == "int8-dynamic":
+        return Int8DynamicActivationInt8WeightConfig()
+    return Int8WeightOnlyConfig() if quantization == "int8" else Float8WeightOnlyConfig()
 
 
 @contextmanager
