@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,14 +136,59 @@ def bare_peft(tensors: Tensors) -> Tensors:
     return {key.removeprefix("transformer."): tensor for key, tensor in tensors.items()}
 
 
+def dotted(tensors: Tensors) -> Tensors:
+    """The aligned layout as ComfyUI writes it: Black Forest Labs' own names, alphas kept."""
+    found = {}
+    for key, tensor in tensors.items():
+        module, _, rest = key.removeprefix("lora_unet_").partition(".")
+        kind, _, _, name = re.fullmatch(r"(double|single)(_blocks_)(\d+)_(\w+)", module).groups()  # type: ignore[union-attr]
+        number = re.search(r"\d+", module)[0]  # type: ignore[index]
+        for one, other in (("attn_", "attn."), ("mlp_", "mlp."), ("mod_", "mod."), ("modulation_", "modulation.")):
+            name = name.replace(one, other)
+        found[f"diffusion_model.{kind}_blocks.{number}.{name}.{rest}"] = tensor
+    return found
+
+
+def onetrainer(tensors: Tensors) -> Tensors:
+    found = {}
+    for key, tensor in tensors.items():
+        module, _, part = key.removeprefix("transformer.").partition(".lora_")
+        suffix = {"A.weight": "lora_down.weight", "B.weight": "lora_up.weight"}[part]
+        found[f"lora_transformer_{module.replace('.', '_')}.{suffix}"] = tensor
+    return found
+
+
 @pytest.mark.parametrize(
     ("name", "spell"),
-    [("eligen_raw_bf16", without_default), ("eligen_raw_bf16", under_dit), ("peft_all_fp16", bare_peft)],
+    [
+        ("eligen_raw_bf16", without_default),
+        ("eligen_raw_bf16", under_dit),
+        ("peft_all_fp16", bare_peft),
+        ("peft_all_fp16", onetrainer),
+        ("kohya_mixed_alpha", dotted),
+    ],
 )
 def test_other_spellings_of_a_layout(pipe: FluxEliGenPipeline, name: str, spell: Callable[[Tensors], Tensors]) -> None:
     tensors = load_file(lora_file(name))
     pipe.load_lora_weights(spell(tensors))
     assert_same(deltas(pipe), expected(tensors, pipe.transformer))
+
+
+def test_xlabs_files_add_to_both_streams(pipe: FluxEliGenPipeline) -> None:
+    rows = {
+        "double_blocks.0.processor.qkv_lora1": [f"transformer_blocks.0.attn.to_{x}" for x in "qkv"],
+        "double_blocks.1.processor.qkv_lora2": [f"transformer_blocks.1.attn.add_{x}_proj" for x in "qkv"],
+        "double_blocks.1.processor.proj_lora1": ["transformer_blocks.1.attn.to_out.0"],
+        "double_blocks.1.processor.proj_lora2": ["transformer_blocks.1.attn.to_add_out"],
+        "single_blocks.0.processor.qkv_lora": [f"single_transformer_blocks.0.attn.to_{x}" for x in "qkv"],
+    }
+    tensors, wanted = {}, {}
+    for module, layers in rows.items():
+        down, up = torch.randn(3, 48), torch.randn(48 * len(layers), 3)
+        tensors |= {f"{module}.down.weight": down, f"{module}.up.weight": up}
+        wanted |= dict(zip(layers, (up @ down).split(48), strict=True))
+    pipe.load_lora_weights(tensors)
+    assert_same(deltas(pipe), wanted)
 
 
 def test_modules_of_different_ranks_keep_their_own_scale(pipe: FluxEliGenPipeline) -> None:

@@ -20,36 +20,7 @@ from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 
 from eligen.tools.errors import UserError
-
-# Block module in DiffSynth's spelling, in Black Forest Labs' (as kohya writes it), and in diffusers'. A fused module
-# stands for several of diffusers', stacked by rows in this order.
-DOUBLE_BLOCK = (
-    ("norm1_a.linear", "img_mod_lin", ("norm1.linear",)),
-    ("norm1_b.linear", "txt_mod_lin", ("norm1_context.linear",)),
-    ("attn.a_to_qkv", "img_attn_qkv", ("attn.to_q", "attn.to_k", "attn.to_v")),
-    ("attn.b_to_qkv", "txt_attn_qkv", ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj")),
-    ("attn.a_to_out", "img_attn_proj", ("attn.to_out.0",)),
-    ("attn.b_to_out", "txt_attn_proj", ("attn.to_add_out",)),
-    ("ff_a.0", "img_mlp_0", ("ff.net.0.proj",)),
-    ("ff_a.2", "img_mlp_2", ("ff.net.2",)),
-    ("ff_b.0", "txt_mlp_0", ("ff_context.net.0.proj",)),
-    ("ff_b.2", "txt_mlp_2", ("ff_context.net.2",)),
-)
-SINGLE_BLOCK = (
-    ("norm.linear", "modulation_lin", ("norm.linear",)),
-    ("to_qkv_mlp", "linear1", ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp")),
-    ("proj_out", "linear2", ("proj_out",)),
-)
-BLOCKS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
-    "double": ("transformer_blocks", {name: to for raw, bfl, to in DOUBLE_BLOCK for name in (raw, bfl)}),
-    "single": ("single_transformer_blocks", {name: to for raw, bfl, to in SINGLE_BLOCK for name in (raw, bfl)}),
-}
-
-KEY = re.compile(r"(?P<module>.+?)\.(?:(?P<part>lora_A|lora_B|lora_down|lora_up)(?:\.[^.]+)?\.weight|(?P<alpha>alpha))")
-PARTS = {"lora_A": "down", "lora_down": "down", "lora_B": "up", "lora_up": "up"}
-KOHYA = re.compile(r"lora_unet_(?P<kind>double|single)_blocks_(?P<number>\d+)_(?P<name>\w+)")
-DIFFSYNTH = re.compile(r"(?:pipe\.)?(?:dit\.)?(?P<single>single_)?blocks\.(?P<number>\d+)\.(?P<name>.+)")
-PEFT_PREFIX = re.compile(r"^(?:base_model\.model\.)?(?:transformer\.)?")
+from eligen.tools.lora_layouts import KEY, PARTS, diffusers_names, peft_name
 
 METADATA = "lora_adapter_metadata"
 
@@ -171,7 +142,7 @@ Layers = dict[str, torch.nn.Linear]
 def _layers(module: str, transformer: FluxTransformer2DModel) -> Layers:
     """Return the linear layers that a file's module name stands for, by diffusers name; none when it is unknown."""
     found: Layers = {}
-    for name in _diffusers_names(module):
+    for name in diffusers_names(module, transformer):
         try:
             layer = transformer.get_submodule(name)
         except AttributeError:
@@ -182,17 +153,6 @@ def _layers(module: str, transformer: FluxTransformer2DModel) -> Layers:
             return {}
         found[name] = layer
     return found
-
-
-def _diffusers_names(module: str) -> list[str]:
-    if match := KOHYA.fullmatch(module):
-        kind = match["kind"]
-    elif match := DIFFSYNTH.fullmatch(module):
-        kind = "single" if match["single"] else "double"
-    else:
-        return [PEFT_PREFIX.sub("", module)]
-    blocks, names = BLOCKS[kind]
-    return [f"{blocks}.{match['number']}.{name}" for name in names.get(match["name"], ())]
 
 
 def _fit(
@@ -220,7 +180,7 @@ def _configured_alpha(config: Mapping[str, Any], module: str, rank: int) -> floa
         return rank
     config = {key.removeprefix("transformer."): value for key, value in config.items()}
     patterns = config.get("alpha_pattern") or {}
-    alpha = patterns.get(get_pattern_key(list(patterns), PEFT_PREFIX.sub("", module)), config["lora_alpha"])
+    alpha = patterns.get(get_pattern_key(list(patterns), peft_name(module)), config["lora_alpha"])
     return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha
 
 
