@@ -30,7 +30,7 @@ def last_requests(context: Context, lists: WordLists) -> list[Request]:
     for at in range(len(messages) - 1, first, -1):
         if messages[at].role != "user" or (at and is_question(messages[at - 1])):
             continue
-        found = changing(requests_of(messages[at].text, lists.lexicon))
+        found = changing(requests_of(messages[at].text, context, lists.lexicon))
         if not found:
             continue
         if found[0].do == "start over":
@@ -48,7 +48,7 @@ def last_requests(context: Context, lists: WordLists) -> list[Request]:
 def was_undone(context: Context, lists: WordLists) -> bool:
     """Tell whether the last message already went back."""
     users = [message.text for message in context.dialogue if message.role == "user"]
-    return bool(users) and any(request.do in BACK for request in requests_of(users[-1], lists.lexicon))
+    return bool(users) and any(request.do in BACK for request in requests_of(users[-1], context, lists.lexicon))
 
 
 def corrected(work: Work, request: Request, before: Sequence[Request]) -> list[Request]:

@@ -32,7 +32,7 @@ def _talked_of(context: Context, lists: WordLists) -> list[Ids]:
     at, undone = len(context.layouts) - 1, 0
     users = [message.text for message in context.dialogue if message.role == "user"]
     for text in reversed(users[1:][-FAR:]):
-        requests = requests_of(text, lists.lexicon)
+        requests = requests_of(text, context, lists.lexicon)
         kinds = {request.do for request in requests}
         edits = bool(changing(requests))
         if kinds & BACK and not edits:

@@ -11,6 +11,7 @@ from eligen.assistant.dialogue.looks import LookReader
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.newcomers import NewcomerReader
 from eligen.assistant.dialogue.patterns import Grammar, Node, Sentence, Slotted
+from eligen.assistant.dialogue.pictured import PicturedReader
 from eligen.assistant.dialogue.scenery import SceneryReader
 from eligen.assistant.dialogue.things import ThingReader
 from eligen.assistant.dialogue.whereabouts import PlaceReader
@@ -49,6 +50,7 @@ class DialogueGrammar(Grammar):
     def __init__(self, lists: WordLists) -> None:
         things, amounts, looks = ThingReader(lists), AmountReader(lists), LookReader(lists)
         places, news, scenery = PlaceReader(lists), NewcomerReader(lists), SceneryReader(lists)
+        pictures = PicturedReader(lists, news)
         slots = {
             "THINGS": things.things, "THING": things.thing, "PLAIN_THINGS": things.plain_things, "OWNER": things.owner,
             "NUMBER": amounts.number, "TIMES": amounts.times, "AMOUNT": amounts.amount, "SIZE": amounts.size,
@@ -58,6 +60,7 @@ class DialogueGrammar(Grammar):
             "NEW": news.newcomer, "NEWS": news.newcomers, "COUNTED": news.counted, "NOUN": news.noun,
             "WORDS": scenery.words, "REST": scenery.rest, "SETTING": scenery.setting, "WEATHER": scenery.weather,
             "STYLE": scenery.style, "STYLE_WORDS": scenery.words, "STYLE_BEFORE": scenery.style_before,
+            "PICTURED": pictures.pictured, "NAME": pictures.name,
             "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FIX": _fix,
         }  # fmt: skip
         super().__init__(lists.lists, lists.frames["named"], slots)

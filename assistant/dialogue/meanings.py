@@ -94,6 +94,27 @@ class Newcomer:
 
 
 @dataclass(frozen=True)
+class Pictured:
+    """A reference picture in words: the nth that was sent (the last, if not said), or one of a name.
+
+    `new` is the thing in it, where that is said: "the dog in this photo".
+    """
+
+    text: str
+    nth: int = -1
+    name: str = ""
+    new: Newcomer | None = None
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a picture is to be called, and the thing in it as a prompt where that is said: "my dog Rex"."""
+
+    text: str
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
     """One thing that a message asks for: what, and the values of its parts by name.
 

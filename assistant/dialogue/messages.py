@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from eligen.assistant.language.tokens import STOP, normalise, tokenise
 
+NAMED = "@"  # what the name of a picture begins with
+OWNERS = ("the", "my", "our", "your")
 MOST_TOKENS = 80  # of one sentence; the rest is taken for another
 TRAITS = "places?|spots?|positions?|locations?|colou?rs?|size|shade|look|material|left|right|side"
 OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"
@@ -44,8 +47,11 @@ class Spoken:
     asks: bool = False
 
 
-def sentences(text: str) -> list[Spoken]:
-    """Return the sentences of a message, in lower case; "the dog's colour" becomes "the dog s colour"."""
+def sentences(text: str, names: Sequence[str] = ()) -> list[Spoken]:
+    """Return the sentences of a message, in lower case; "the dog's colour" becomes "the dog s colour".
+
+    `names` of pictures become single words: "my logo" becomes "@logo".
+    """
     text = text.replace("\u2019", "'")
     text = DECIMAL.sub(_percent, text)
     for pattern, new in RULES:
@@ -60,7 +66,19 @@ def sentences(text: str) -> list[Spoken]:
         if token in STOP or len(words) >= MOST_TOKENS:
             words = []
     numbered = [sentence for sentence in found if not sentence.tokens[0].isdecimal() or len(sentence.tokens) > 1]
-    return numbered or found
+    return [replace(sentence, tokens=_named(sentence.tokens, names)) for sentence in numbered or found]
+
+
+def _named(tokens: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a sentence with names, and "the" or "my" before them, as single words."""
+    found: list[str] = []
+    at = 0
+    while at < len(tokens):
+        start = at + (tokens[at] in OWNERS)
+        name = next((n for n in names if tokens[start : start + len(n.split())] == tuple(n.split())), "")
+        found.append(f"{NAMED}{name}" if name else tokens[at])
+        at = start + len(name.split()) if name else at + 1
+    return tuple(found)
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -61,6 +61,16 @@ class NewcomerReader:
             if new.numbered and not new.more and not new.tail and new.noun is not None:
                 yield Slotted(new, end, cost)
 
+    def pointed(self, text: Sentence, at: int) -> Iterator[tuple[Newcomer, int]]:
+        """Yield the one thing that a noun phrase behind "this" or "my" names, and where it ends; long phrases first."""
+        ends = set[int]()
+        for stop in range(min(len(text), at + REACH), at, -1):
+            hit = self.noun_phrases.read(text.tokens[:stop], at, bare=True)
+            new = self._newcomer(replace(hit[0], determined=True)) if hit and hit[1] not in ends else None
+            if hit and new is not None and new.noun is not None:
+                ends.add(hit[1])
+                yield replace(new, more=False), hit[1]
+
     def noun(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read a bare noun phrase without an article of its own."""
         for new, end, cost in text.slot("NEW", at):

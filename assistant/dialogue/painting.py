@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from eligen.assistant.dialogue.actions import does, dress, ids, things
 from eligen.assistant.dialogue.kinds import matching, noun_of
+from eligen.assistant.dialogue.likeness import of_picture, sent
 from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request
 from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
@@ -67,7 +68,10 @@ def style(work: Work, request: Request) -> None:
     for prefix in ("the ", "an ", "a ", "style of "):
         words = words.removeprefix(prefix)
     words = words.removesuffix(" style")
-    work.do(Style(prompt=words))
+    if (pictured := of_picture(work, words)) is not None:
+        work.do(Style(reference=sent(work, pictured).reference))
+    else:
+        work.do(Style(prompt=words))
 
 
 @does("no style")

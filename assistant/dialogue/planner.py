@@ -7,26 +7,27 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from eligen.assistant.context import Context
-from eligen.assistant.dialogue import exchanging, moving, painting, scene_questions
+from eligen.assistant.dialogue import exchanging, likeness, moving, painting, scene_questions
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
 from eligen.assistant.dialogue.beginning import reply_without_picture
 from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
 from eligen.assistant.dialogue.focus import begin
+from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.messages import Spoken, sentences
 from eligen.assistant.dialogue.questions import MOST_OPTIONS, absent, described, do_you_mean, labels, shall_i_add, which
-from eligen.assistant.dialogue.reading import changing, readings
+from eligen.assistant.dialogue.reading import changing, names_of, readings
 from eligen.assistant.dialogue.replies import told
 from eligen.assistant.dialogue.settling import settled
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
-from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unclear, Work
+from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Unclear, Work
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.plan import MOST_EDITS, Edit, Option, Plan, Question
 from eligen.tools.errors import ToolError, UserError
 
 Compose = Callable[[str], Plan]
-REGISTERED = (exchanging, moving, painting, scene_questions)  # importing them tells ACTIONS what they do
+REGISTERED = (exchanging, likeness, moving, painting, scene_questions)  # importing them tells ACTIONS what they do
 NOT_UNDERSTOOD = "I did not understand that. You can say, for instance: make the cat bigger, or add a tree on the left."
 NEW_PICTURE = "What should the new picture show?"
 AS_IT_IS = "Fine: everything stays as it is."
@@ -41,7 +42,7 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
     Raises UserError when the message is empty.
     """
     lists = wordlists(lexicon)
-    spoken = _joined(sentences(text), lists)
+    spoken = _joined(sentences(text, names_of(context)), lists)
     if not spoken:
         raise UserError("the prompt is empty" if context.layout is None else "the message is empty")
     if context.question is not None:
@@ -111,13 +112,15 @@ class Conversation:
         return Plan(
             reply=reply or work.otherwise or AS_IT_IS,
             edits=edits,
+            names=tuple(work.names),
             notices=tuple(work.notices),
             explanation=tuple(work.read),
         )
 
     def _edits(self, work: Work) -> tuple[Edit, ...]:
         start = self.context.layouts[work.version]
-        taken = [entity.id for layout in self.context.layouts for entity in layout.entities]
+        made = {entity.id for layout in self.context.layouts for entity in layout.entities}
+        taken = made | self.context.taken
         return settled(work.edits, start, taken)
 
     # --- doing what is asked for
@@ -128,7 +131,7 @@ class Conversation:
         before = last_requests(self.context, self.lists)
         understood = False
         for sentence in self.spoken:
-            found = readings(sentence.tokens, self.lists.lexicon)
+            found = self._likeliest(readings(sentence.tokens, self.lists.lexicon))
             if not found:
                 work.notices.append(f'not read: "{" ".join(sentence.tokens)}"')
                 continue
@@ -141,7 +144,13 @@ class Conversation:
             raise Refused(f"That is too much at once: I can do {MOST_EDITS} things at a time.")
         return work
 
-    def _best(self, work: Work, before: Sequence[Request], found: Sequence) -> tuple[Work, list[Request]]:
+    def _likeliest(self, found: Sequence[Reading]) -> Sequence[Reading]:
+        """Return readings with those about reference pictures first where some are attached."""
+        near = [one for one in found if one.cost <= found[0].cost + 2 * SIMILAR] if self.context.attachments else []
+        about = [one for one in near if any(request.get("PICTURED") for request in one.requests)]
+        return [*about, *found]
+
+    def _best(self, work: Work, before: Sequence[Request], found: Sequence[Reading]) -> tuple[Work, list[Request]]:
         """Return the work after the likeliest reading that makes sense here, and its requests that change something."""
         problem: Exception | None = None
         for reading in found:
@@ -155,7 +164,7 @@ class Conversation:
                     done += self._carry_out(trial, request, changing(done) or before)
                 return trial, changing(done)
             except (Missing, Refused) as failed:
-                problem = problem or failed
+                problem = failed if isinstance(failed, Unattached) else problem or failed
             except Unclear as unclear:
                 if unclear.reference.kind != "it" or work.focus:
                     raise problem or unclear from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from eligen.assistant.context import Message
+from eligen.assistant.context import Context, Message
 from eligen.assistant.dialogue.grammar import Reading, grammar
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.messages import sentences
@@ -48,13 +48,18 @@ def _readable(reading: Reading, length: int, lists: WordLists) -> bool:
     return small and len(asides) <= 1 and len(words) <= min(MOST_UNREAD, length // 4)
 
 
-def requests_of(text: str, lexicon: Lexicon) -> list[Request]:
-    """Return the requests of a message in its likeliest reading."""
+def requests_of(text: str, context: Context, lexicon: Lexicon) -> list[Request]:
+    """Return the requests of a message of a dialogue in its likeliest reading."""
     found: list[Request] = []
-    for sentence in sentences(text):
+    for sentence in sentences(text, names_of(context)):
         best = readings(sentence.tokens, lexicon)[:1]
         found += best[0].requests if best else ()
     return found
+
+
+def names_of(context: Context) -> tuple[str, ...]:
+    """Return the names that pictures have, the longest first."""
+    return tuple(sorted({named.name for named in context.references}, key=len, reverse=True))
 
 
 def changing(requests: Sequence[Request]) -> list[Request]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Spot
 from eligen.assistant.dialogue.picks import Picker
 from eligen.assistant.dialogue.work import Missing, Unclear, Work
 from eligen.assistant.items import MOST
+from eligen.assistant.language.lexicon import Noun
 from eligen.assistant.plan import Add
 from eligen.tools.layout import Entity, Layout
 
@@ -105,11 +107,22 @@ class Resolver:
             "it": self._it, "them": self._them, "both": self._them, "them all": self._them, "again": self._again,
             "all": self._all, "people": self._people, "one": self._one, "other": self._other, "others": self._others,
             "everything else": self._everything_else, "former": self._of_two, "latter": self._of_two,
+            "pictured": self._pictured,
             "id": lambda reference: [entity for entity in self.entities if entity.id == reference.text],
         }  # fmt: skip
         if not self.entities:
             raise Missing(reference, why=NOTHING)
         return readers[reference.kind](reference)
+
+    def _pictured(self, reference: Reference) -> list[Entity]:
+        """Return what was made to look like a picture of that name, or is called so."""
+        known = [named.reference for named in self.work.references if named.name == reference.text]
+        pictures = {Path(picture).stem for picture in known}  # paths and hashes of the same file
+        found = [entity for entity in self.entities if entity.reference and Path(entity.reference).stem in pictures]
+        found = found or matching(Noun(reference.text), self.entities, self.lexicon, widely=False)
+        if not found:
+            raise Missing(reference, why=f"{reference.text.capitalize()} is not in the picture.")
+        return self._few(reference, found)
 
     def _groups(self) -> list[list[Entity]]:
         """Return what was talked of and is there, the latest first."""

@@ -244,7 +244,8 @@ def _(edit: Style, known: Known) -> Deed:
 
 @_did.register
 def _(edit: Transfer, known: Known) -> Deed:
-    return Deed("made", (edit.id,), how="look like your picture")
+    made = edit.id not in known.entities
+    return Deed("made it look like your picture") if made else Deed("made", (edit.id,), how="look like your picture")
 
 
 @_did.register

@@ -1,11 +1,12 @@
 """Edits that stand for themselves: none needs the id of what another edit of the same plan made.
 
-Ids of new entities are given when a plan is carried out, so a plan must not guess them.
+Ids of new entities are given when a plan is carried out, so a plan does without them; only a new thing's likeness
+needs its id, which follows from the ids that were taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from eligen.assistant.edits import apply
 from eligen.assistant.plan import (
@@ -30,7 +31,7 @@ from eligen.assistant.plan import (
 from eligen.tools.layout import Entity, Layout
 
 
-def settled(edits: Sequence[Edit], start: Layout, taken: Sequence[str]) -> tuple[Edit, ...]:
+def settled(edits: Sequence[Edit], start: Layout, taken: Iterable[str]) -> tuple[Edit, ...]:
     """Return edits that leave the same layout from `start`, with what they make in its final form.
 
     Edits that only speak of what was there before stay as they are.
@@ -38,7 +39,7 @@ def settled(edits: Sequence[Edit], start: Layout, taken: Sequence[str]) -> tuple
     walk = [edit for edit in edits if isinstance(edit, Undo | Redo)]
     work = [edit for edit in edits if not isinstance(edit, Undo | Redo)]
     old = {entity.id for entity in start.entities}
-    if not any(set(named_ids(edit)) - old for edit in work):
+    if not any(set(named_ids(edit)) - old for edit in work if not isinstance(edit, Transfer)):
         return tuple(edits)
     out: list[Edit] = [*walk]
     layout, known = start, {*taken, *old}
@@ -47,11 +48,17 @@ def settled(edits: Sequence[Edit], start: Layout, taken: Sequence[str]) -> tuple
         known |= {entity.id for entity in after.entities}
         out += _of_old(edit, layout, after, old)
         layout = after
-    return tuple([*out, *(_made(entity) for entity in layout.entities if entity.id not in old)])
+    made = [entity for entity in layout.entities if entity.id not in old]
+    out += [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in made]
+    return tuple([*out, *_alike(made, apply(start, [e for e in out if not isinstance(e, Undo | Redo)], taken=taken))])
 
 
-def _made(entity: Entity) -> Add:
-    return Add(prompt=entity.prompt, place=Place(box=entity.box))
+def _alike(made: Sequence[Entity], layout: Layout) -> Iterator[Transfer]:
+    """Yield what makes new things look like their references, by the ids that they have in a layout."""
+    for entity in made:
+        new = (e for e in layout.entities if (e.prompt, e.box) == (entity.prompt, entity.box))
+        if entity.reference is not None:
+            yield Transfer(id=next(new).id, reference=entity.reference)
 
 
 def named_ids(edit: Edit) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from eligen.assistant.dialogue.kinds import plain
 from eligen.assistant.dialogue.meanings import Reference, Spot
+from eligen.assistant.dialogue.messages import NAMED
 from eligen.assistant.dialogue.patterns import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
@@ -102,6 +103,8 @@ class ThingReader:
     # --- what a reference may be
 
     def _pronouns(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        if text.tokens[at].startswith(NAMED):
+            yield Slotted(Reference(text.tokens[at].removeprefix(NAMED), kind="pictured"), at + 1)
         if hit := self.lists.find("pronouns", text.tokens, at):
             kind, end = hit
             yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind=kind), end)

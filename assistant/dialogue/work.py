@@ -10,7 +10,7 @@ from eligen.assistant.dialogue.meanings import Reference, Spot
 from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.edits import apply
-from eligen.assistant.plan import Edit, LayoutEdit, Undo
+from eligen.assistant.plan import Edit, LayoutEdit, NamedReference, Undo
 from eligen.tools.layout import Entity, Layout
 
 Ids = tuple[str, ...]
@@ -39,15 +39,19 @@ class Refused(Exception):
     """What is asked for cannot be done, and why, in a sentence for the user."""
 
 
+class Unattached(Refused):
+    """A message speaks of a picture that was not sent with it."""
+
+
 @dataclass
 class Work:
     """The state of planning one message.
 
     `past` are the layouts before the current one, oldest first; `focus` what was talked of, the latest first (removed
     things too); `choices` say what a reference that was unclear means, `invited` which missing ones may be added;
-    `wrong` are things that were taken by mistake; `said` are sentences for the reply, `otherwise` is one
-    for when nothing is done or said; `notices` are what was not read, `read` is how the rest was; `version` is the
-    layout of the context that the edits start from, `there` an empty place that was spoken of.
+    `wrong` are things that were taken by mistake; `said` are sentences for the reply, `otherwise` is one for when
+    nothing is done or said; `notices` are what was not read, `read` is how the rest was; `names` are pictures that got
+    a name; `version` is the layout of the context that the edits start from, `there` an empty place that was spoken of.
     """
 
     context: Context
@@ -63,6 +67,7 @@ class Work:
     otherwise: str = ""
     notices: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
+    names: list[NamedReference] = field(default_factory=list)
     version: int = -1
     there: Spot | None = None
 
@@ -70,11 +75,16 @@ class Work:
     def prompts(self) -> Prompts:
         return Prompts(self.lists)
 
+    @property
+    def references(self) -> list[NamedReference]:
+        """The pictures that have names, the latest first."""
+        return [*reversed(self.names), *reversed(self.context.references)]
+
     def copy(self) -> Work:
         """Return a copy that can be changed on trial."""
         return replace(
             self, past=[*self.past], focus=[*self.focus], edits=[*self.edits],
-            said=[*self.said], notices=[*self.notices], read=[*self.read],
+            said=[*self.said], names=[*self.names], notices=[*self.notices], read=[*self.read],
         )  # fmt: skip
 
     def do(self, *edits: LayoutEdit) -> Ids:

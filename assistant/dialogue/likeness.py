@@ -1,0 +1,106 @@
+"""What the requests about reference pictures do: names, likenesses, styles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eligen.assistant.dialogue.actions import add, does, prompt_of, things
+from eligen.assistant.dialogue.grammar import grammar
+from eligen.assistant.dialogue.meanings import Name, Newcomer, Pictured, Request
+from eligen.assistant.dialogue.patterns import Sentence
+from eligen.assistant.dialogue.places import place
+from eligen.assistant.dialogue.references import invite
+from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Work
+from eligen.assistant.plan import Add, NamedReference, Replace, Style, Transfer
+
+ATTACH = "Attach the picture you mean."
+WHAT = "Tell me what the picture shows, for instance: add this dog on the left."
+
+
+def sent(work: Work, pictured: Pictured) -> NamedReference:
+    """Return the reference picture that is meant; Refused when there is none."""
+    if pictured.name:
+        return next(named for named in work.references if named.name == pictured.name)
+    attachments = work.context.attachments
+    if not attachments:
+        raise Unattached(ATTACH)
+    if not -len(attachments) <= pictured.nth < len(attachments):
+        raise Refused(f"There are only {len(attachments)} pictures attached.")
+    path = attachments[pictured.nth]
+    prompt = next((named.prompt for named in work.references if named.reference == path), "")
+    return NamedReference(name=pictured.text, reference=path, prompt=prompt)
+
+
+def of_picture(work: Work, words: str) -> Pictured | None:
+    """Return the reference picture that words speak of, None where they are other words."""
+    tokens = [word for word in words.split() if word not in ("use", "take", "as", "for")]
+    text = Sentence(tokens, grammar(work.lists.lexicon))
+    return next((hit.value for hit in text.slot("PICTURED", 0) if hit.end == len(tokens) and not hit.value.new), None)
+
+
+@does("name picture")
+def name_picture(work: Work, request: Request) -> None:
+    """Remember a picture by a name, and what it shows."""
+    name: Name = request.get("NAME")
+    picture = sent(work, request.get("PICTURED") or Pictured("this"))
+    shown: Newcomer | None = (request.get("PICTURED") or Pictured("this")).new
+    prompt = work.prompts.new(replace(shown, count=1)) if shown else name.prompt
+    work.names.append(NamedReference(name=name.text, reference=picture.reference, prompt=prompt))
+    work.said.append(f'I will know this picture as "{name.text}".')
+
+
+@does("likeness")
+def likeness(work: Work, request: Request) -> None:
+    """Make things look like a picture; what is not there is added."""
+    picture = sent(work, request.get("PICTURED"))
+    try:
+        found = things(work, request)
+    except Missing as missing:
+        found = invite(work, missing.reference)
+    work.do(*(Transfer(id=entity.id, reference=picture.reference) for entity in found))
+
+
+@does("replace pictured")
+def replace_pictured(work: Work, request: Request) -> None:
+    """Put what a picture shows in the place of things."""
+    pictured: Pictured = request.get("PICTURED")
+    picture = sent(work, pictured)
+    prompt = _prompt(work, pictured, picture)
+    for entity in things(work, request):
+        ids: Ids = (entity.id,)
+        if prompt and work.prompts.read(prompt).name != work.prompts.read(entity.prompt).name:
+            ids = work.do(Replace(id=entity.id, prompt=prompt))
+        work.do(*(Transfer(id=entity_id, reference=picture.reference) for entity_id in ids))
+
+
+@does("add pictured")
+def add_pictured(work: Work, request: Request) -> None:
+    """Add what a picture shows."""
+    pictured: Pictured = request.get("PICTURED")
+    picture = sent(work, pictured)
+    prompt = _prompt(work, pictured, picture) or (pictured.name.capitalize() if pictured.name else "")
+    if not prompt:
+        raise Refused(WHAT)
+    spot = request.get("PLACE")
+    ids = work.do(Add(prompt=prompt, place=place(work, spot, prompt=prompt) if spot else None))
+    work.do(*(Transfer(id=entity_id, reference=picture.reference) for entity_id in ids))
+
+
+@does("add like")
+def add_like(work: Work, request: Request) -> None:
+    """Add things that look like a picture."""
+    reference = sent(work, request.get("PICTURED")).reference
+    before = {entity.id for entity in work.layout.entities}
+    add(work, request)
+    new = [entity.id for entity in work.layout.entities if entity.id not in before]
+    work.do(*(Transfer(id=entity_id, reference=reference) for entity_id in new))
+
+
+def _prompt(work: Work, pictured: Pictured, picture: NamedReference) -> str:
+    return prompt_of(work, replace(pictured.new, count=1)) if pictured.new else picture.prompt
+
+
+@does("style after")
+def style_after(work: Work, request: Request) -> None:
+    """Paint everything in the style of a picture."""
+    work.do(Style(reference=sent(work, request.get("PICTURED")).reference))
