@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from eligen.tools.layout import Box, Entities, Layout, Prompt, StyleImages, Value
+from eligen.tools.presets import PresetName
 
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
@@ -37,6 +38,7 @@ class GenerateRequest(Value):
     style_images: StyleImages = ()
     profile: str | None = None
     control: Control = "eligen"
+    preset: PresetName = "exact"
     steps: int | None = Field(default=None, ge=1, le=200)
     guidance: float | None = Field(default=None, ge=0, le=50)
     true_cfg: float | None = Field(default=None, ge=0, le=50)
