@@ -125,4 +125,4 @@ def test_the_mini_sam_finds_drawn_things() -> None:
             found.append(mask_iou(truth.numpy(), segment.mask))
             alone.append(max((mask_iou(truth.numpy(), other.mask) for other in proposals), default=0.0))
     assert np.mean(found) > 0.8
-    assert np.mean(np.array(alone) > 0.6) > 0.3  # 39 % with weights of 17 minutes on one core
+    assert np.mean(np.array(alone) > 0.6) > 0.75  # 90 % with weights of 17 minutes on one core

@@ -15,7 +15,7 @@ from training.scenes import World, save_sheet, tight_box
 CONFIG = SamConfig(
     image_size=128, patch_size=8, embed_dim=128, depth=6, num_heads=4, mlp_ratio=3, window_size=8,
     global_attn_indexes=(2, 5), use_rel_pos=False, prompt_dim=96, decoder_heads=4, decoder_mlp_dim=192,
-    points_per_side=12, pred_iou_thresh=0.6, stability_score_thresh=0.8,
+    points_per_side=12, pred_iou_thresh=0.2, stability_score_thresh=0.3,
 )  # fmt: skip
 SMALLEST = 1 / 512  # of the picture: what shows less is asked for by nobody
 JITTER = 0.3
