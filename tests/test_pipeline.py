@@ -16,10 +16,11 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from eligen.tools import masks
-from eligen.tools.attention import EliGenAttnProcessor, Regions, regional_attention
+from eligen.tools.attention import EliGenAttnProcessor, regional_attention
 from eligen.tools.conditions import Conditioning
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import UserError
+from eligen.tools.regions import Regions
 
 SIDE = 64
 QUICK: dict[str, Any] = {

@@ -1,11 +1,10 @@
-"""Regional attention: who may look at whom, what reference images add, and the processors that obey it."""
+"""The attention processors: what obeys regions, and what reference images add."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,37 +13,10 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_flux import FluxIPAdapterAttnProcessor
 
+from eligen.tools.regions import Regions
+from eligen.tools.splitattention import attend
+
 Attention = Any  # diffusers' FluxAttention: an nn.Module whose layers mypy cannot see
-
-
-@dataclass(frozen=True, eq=False)
-class Regions:
-    """Where each entity acts, for a sequence of entity texts, then the global text, then the image tokens.
-
-    `token_masks` is bool (B, N, T), B being 1 or the batch size; `text_lengths` are the N entities' text lengths and,
-    last, the global prompt's.
-    """
-
-    token_masks: torch.Tensor
-    text_lengths: tuple[int, ...]
-
-    @cached_property
-    def attention_mask(self) -> torch.Tensor:
-        """Bool (B, 1, S, S), True = attends: a text sees itself and its region, the image sees itself and its texts.
-
-        Bool and not additive, because an fp32 mask beside bf16 queries is misread by cuDNN attention.
-        """
-        batch, _, tokens = self.token_masks.shape
-        device = self.token_masks.device
-        lengths = torch.tensor(self.text_lengths, device=device)
-        group = torch.repeat_interleave(torch.arange(len(lengths), device=device), lengths)
-        everywhere = torch.ones(batch, 1, tokens, dtype=torch.bool, device=device)
-        text_image = torch.cat([self.token_masks, everywhere], dim=1)[:, group]
-        text_text = (group[:, None] == group[None, :]).expand(batch, -1, -1)
-        image_image = everywhere.expand(-1, tokens, -1)
-        text_rows = torch.cat([text_text, text_image], dim=2)
-        image_rows = torch.cat([text_image.mT, image_image], dim=2)
-        return torch.cat([text_rows, image_rows], dim=1)[:, None]
 
 
 KeysValues = tuple[torch.Tensor, torch.Tensor]
@@ -94,8 +66,12 @@ class EliGenAttnProcessor:
             query = apply_rotary_emb(query, image_rotary_emb, sequence_dim=1)
             key = apply_rotary_emb(key, image_rotary_emb, sequence_dim=1)
 
-        mask = regions.attention_mask if regions is not None else attention_mask
-        hidden_states = self._attend(query, key, value, mask).flatten(2)
+        if regions is None:
+            hidden_states = self._attend(query, key, value, attention_mask).flatten(2)
+        elif self._attention_backend or self._parallel_config:  # as the user told diffusers
+            hidden_states = self._attend(query, key, value, regions.mask(query.dtype)).flatten(2)
+        else:
+            hidden_states = attend(query, key, value, regions).flatten(2)
         if encoder_hidden_states is None:
             return self._with_images(hidden_states, query, image_tokens)
         length = encoder_hidden_states.shape[1]
@@ -166,7 +142,7 @@ class RegionalImageAttnProcessor:
         streams: Any = (attn, hidden_states, encoder_hidden_states)
         if ip_hidden_states is None:
             return self._plain(*streams, attention_mask, image_rotary_emb, regions, image_tokens)
-        mask = regions.attention_mask if regions else attention_mask
+        mask = regions.mask(hidden_states.dtype) if regions else attention_mask
         return self._with_images(*streams, mask, image_rotary_emb, ip_hidden_states)
 
 

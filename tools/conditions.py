@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from eligen.tools.attention import ImageTokens, Regions
+from eligen.tools.attention import ImageTokens
 from eligen.tools.errors import UserError
+from eligen.tools.regions import Regions
 
 
 @dataclass(frozen=True, eq=False)

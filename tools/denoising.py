@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 from eligen.tools.attention import regional_attention
 from eligen.tools.conditions import Background, Conditioning
+from eligen.tools.precomputed import precomputed
+from eligen.tools.presets import EXACT, Preset
+from eligen.tools.stepcache import StepCache
 
 Callback = Callable[[Any, int, torch.Tensor, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
@@ -34,19 +38,29 @@ class DenoisingMixin:
         negative: Conditioning | None = None,
         *,
         true_cfg_scale: float = 1.0,
+        preset: Preset = EXACT,
         background: Background | None = None,
         callback: Callback | None = None,
         callback_inputs: Sequence[str] = ("latents",),
     ) -> torch.Tensor:
         """Return packed latents (B, T, 4C) after all steps, or the steps up to an interrupt."""
         scheduler.set_begin_index(0)
-        with regional_attention(self.transformer), self.progress_bar(total=len(scheduler.timesteps)) as progress:
-            steps = len(scheduler.timesteps)
+        steps, cache = len(scheduler.timesteps), StepCache()
+        told = [positive] if negative is None else [positive, negative]
+        with (
+            regional_attention(self.transformer),
+            precomputed(self.transformer, scheduler.timesteps, told, self.guidance_scale),
+            self.progress_bar(total=steps) as progress,
+        ):
             for step, timestep in enumerate(scheduler.timesteps):
                 if self.interrupt:
                     break
                 self._current_timestep = timestep
-                noise_pred = self.predict_guided(latents, timestep, positive, negative, true_cfg_scale)
+                opposite = negative if preset.guided(step, steps) else None
+                computed = preset.computed(step, steps)
+                noise_pred = self.predict_guided(
+                    latents, timestep, positive, opposite, true_cfg_scale, cache=cache, computed=computed
+                )
                 if background is not None:
                     noise_pred = background.keep(noise_pred, latents, scheduler.sigmas[step], 1 - step / steps)
                 foretold = latents - scheduler.sigmas[step] * noise_pred
@@ -71,14 +85,24 @@ class DenoisingMixin:
         positive: Conditioning,
         negative: Conditioning | None,
         true_cfg_scale: float,
+        *,
+        cache: StepCache,
+        computed: bool = True,
     ) -> torch.Tensor:
-        """Return the prediction with classifier-free guidance, or the positive one alone where negative is None."""
-        with self.transformer.cache_context("cond"):
-            noise_pred = self.predict_noise(latents, timestep, positive, self.guidance_scale)
+        """Return the prediction with classifier-free guidance, or the positive one alone where negative is None.
+
+        Unless `computed`, each pass is continued from what the cache has of it.
+        """
+
+        def one_pass(name: str, told: Conditioning) -> torch.Tensor:
+            with self.transformer.cache_context(name):
+                compute = partial(self.predict_noise, latents, timestep, told, self.guidance_scale)
+                return cache.predict(name, timestep, compute, computed=computed)
+
+        noise_pred = one_pass("cond", positive)
         if negative is None:
             return noise_pred
-        with self.transformer.cache_context("uncond"):
-            opposite = self.predict_noise(latents, timestep, negative, self.guidance_scale)
+        opposite = one_pass("uncond", negative)
         return opposite + true_cfg_scale * (noise_pred - opposite)
 
     @torch.no_grad()

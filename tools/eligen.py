@@ -13,7 +13,6 @@ from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from PIL import Image
 
 from eligen.tools import masks
-from eligen.tools.attention import Regions
 from eligen.tools.conditions import Conditioning, repainted_masks
 from eligen.tools.denoising import Callback, DenoisingMixin
 from eligen.tools.errors import UserError
@@ -21,6 +20,8 @@ from eligen.tools.image_prompts import ImagePromptMixin
 from eligen.tools.ip_adapter import ImagePrompt
 from eligen.tools.latents import LatentsMixin, fitted
 from eligen.tools.lora import LoraMixin
+from eligen.tools.presets import EXACT, Preset
+from eligen.tools.regions import Regions
 from eligen.tools.requests import Schedule
 from eligen.tools.schedules import eligen_schedule, flux_schedule
 from eligen.tools.text import PromptMixin
@@ -70,6 +71,8 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
         negative_ip_adapter_image_embeds: list[torch.Tensor] | None = None,
         max_sequence_length: int = 512,
         entity_max_sequence_length: int | None = None,
+        preset: Preset = EXACT,
+        origin: tuple[int, int] = (0, 0),
         joint_attention_kwargs: dict[str, Any] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -97,7 +100,8 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
             latents: packed starting noise (num_images_per_prompt, H/16*W/16, 4C).
             entity_prompt_embeds: (1, N, L, D), in place of entity_prompts.
             entity_max_sequence_length: text tokens of an entity prompt; as max_sequence_length by default.
-
+            preset: what may be left out to save time.
+            origin: (top, left) of a picture that is part of a larger one, in pixels.
             callback_on_step_end: may ask for pred_original_sample too, what the latents are going to be.
 
         Returns a FluxPipelineOutput, or (images,); with output_type "latent", packed latents in float32.
@@ -130,7 +134,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
         texts = self.embed_both(prompt, prompt_embeds, pooled_prompt_embeds, max_sequence_length)
         if entity_prompts:
             entity_prompt_embeds = self.embed_each(entity_prompts, entity_length)
-        positive = self.conditioning(*texts, height, width, entity_prompt_embeds, entity_masks)
+        positive = self.conditioning(*texts, height, width, entity_prompt_embeds, entity_masks, origin)
         negative = None
         if true_cfg_scale != 1:
             texts = self.embed_both(
@@ -140,9 +144,15 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
                 known = negative_prompt_embeds is not None
                 each = texts[0] if known else self.embed(negative_prompt or "", entity_length)
                 repeated = torch.stack([each] * len(entity_masks), dim=1)
-                negative = self.conditioning(*texts, height, width, repeated, entity_masks)
+                negative = self.conditioning(*texts, height, width, repeated, entity_masks, origin)
             else:
-                negative = self.conditioning(*texts, height, width)
+                negative = self.conditioning(*texts, height, width, origin=origin)
+        if preset.merge_pads:
+            opposite = None if negative_prompt_embeds is not None else negative_prompt or ""
+            positive = self.shortened(positive, entity_prompts or (), prompt)
+            negative = negative and self.shortened(
+                negative, [opposite] * len(entity_masks) if eligen_on_negative else (), opposite
+            )
 
         positive, negative = self.with_references(
             positive,
@@ -165,6 +175,7 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
             positive,
             negative,
             true_cfg_scale=true_cfg_scale,
+            preset=preset,
             background=background,
             callback=callback_on_step_end,
             callback_inputs=callback_on_step_end_tensor_inputs,
@@ -189,8 +200,11 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
         width: int,
         entity_prompt_embeds: torch.Tensor | None = None,
         entity_masks: Sequence[Image.Image] = (),
+        origin: tuple[int, int] = (0, 0),
     ) -> Conditioning:
         """Return what a pass is told, from (1, L, D), (1, P) and, with N masks, (1, N, L', D) embeddings.
+
+        `origin` is (top, left) in pixels where the picture is part of a larger one.
 
         Raises UserError when there is not one mask for each entity prompt, or more than one global prompt.
         """
@@ -203,12 +217,13 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
             raise UserError(f"{len(entity_masks)} entity masks for {count} entity prompts: each prompt needs one mask")
         device, cell = self._execution_device, self.vae_scale_factor
         img_ids = self._prepare_latent_image_ids(1, height // cell // 2, width // cell // 2, device, torch.float32)
+        img_ids[:, 1:] += torch.tensor(origin, device=device) // (2 * cell)
         plain = Conditioning(prompt_embeds.to(device), pooled_prompt_embeds.to(device), img_ids)
         if entity_prompt_embeds is None or not count:
             return plain
         tokens = masks.token_masks(masks.latent_masks(entity_masks, height // cell, width // cell))
         lengths = (entity_prompt_embeds.shape[2],) * count + (prompt_embeds.shape[1],)
-        regions = Regions(tokens[None].to(device), lengths)
+        regions = Regions(tokens[None].to(device), lengths).prepared()
         return replace(plain, entity_embeds=entity_prompt_embeds.flatten(1, 2).to(device), regions=regions)
 
     def prepare_schedule(

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from PIL import Image
 
-from eligen.tools.attention import ImageTokens, KeysValues, Regions
+from eligen.tools.attention import ImageTokens, KeysValues
 from eligen.tools.conditions import Conditioning
 from eligen.tools.errors import UserError
 from eligen.tools.ip_adapter import ImagePrompt
+from eligen.tools.regions import Regions
 
 Given = tuple[Any, list[torch.Tensor] | None]
 

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from peft.tuners.lora import LoraLayer
 
+from eligen.tools.conditions import Conditioning
+from eligen.tools.padding import with_short_texts
+
 
 class PromptCache:
     """The most recently used embeddings, keyed by whatever determines them; counts its hits and misses."""
@@ -88,6 +91,15 @@ class PromptMixin:
         if embeds is not None and pooled is not None:
             return embeds, pooled
         return self.embed(text or "", length), self.embed_pooled(text or "")
+
+    def shortened(self, told: Conditioning, entity_prompts: Sequence[str | None], prompt: str | None) -> Conditioning:
+        """Return what a pass is told with its texts' padding merged; embeddings without a text keep their length."""
+        *entities, whole = told.regions.text_lengths if told.regions else (told.prompt_embeds.shape[1],)
+        texts = [*(entity_prompts or [None] * len(entities)), prompt]
+        lengths = zip(texts, [*entities, whole], strict=True)
+        return with_short_texts(
+            told, [most if text is None else min(self.token_count(text), most) for text, most in lengths]
+        )
 
     def token_count(self, text: str) -> int:
         """Return how many T5 tokens a text has, its end mark included; what exceeds `max_sequence_length` is cut."""

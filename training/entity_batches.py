@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eligen.tools.attention import Regions
 from eligen.tools.masks import token_masks
+from eligen.tools.regions import Regions
 from training.captions import entity_prompt
 from training.latents import Encoders, Pool, read_scene
 from training.scenes import World
