@@ -15,6 +15,7 @@ from eligen.assistant.plan import (
     Duplicate,
     Edit,
     Move,
+    NamedReference,
     Place,
     Plan,
     Redo,
@@ -25,6 +26,7 @@ from eligen.assistant.plan import (
     SetCount,
     Style,
     Swap,
+    Transfer,
     Undo,
 )
 from eligen.tools.layout import Box, Entity, Layout
@@ -57,6 +59,8 @@ class Talk:
         self.history = History().add(Version(id=1, layout=start))
         self.dialogue = (Message(role="user", text=start.prompt), Message(role="assistant", text="Here it is."))
         self.plan = Plan(reply="Here it is.")
+        self.attached: tuple[str, ...] = ()
+        self.named: tuple[NamedReference, ...] = ()
 
     @property
     def context(self) -> Context:
@@ -65,6 +69,8 @@ class Talk:
             taken=self.history.ids,
             dialogue=self.dialogue,
             question=self.plan.question,
+            attachments=self.attached,
+            references=self.named,
         )
 
     @property
@@ -72,9 +78,11 @@ class Talk:
         assert self.history.current is not None
         return self.history.current.layout
 
-    def say(self, text: str) -> Plan:
-        """Plan a message, carry the plan out and return it."""
+    def say(self, text: str, *attached: str) -> Plan:
+        """Plan a message with the pictures attached to it, carry the plan out and return it."""
+        self.attached = (*(self.attached if self.plan.question else ()), *attached)
         self.plan = PLANNER.plan(text, self.context)
+        self.named += self.plan.names
         history, edits = self.history.follow(self.plan.edits)
         assert history.current is not None
         if edits:
@@ -172,6 +180,11 @@ def _(edit: Background) -> str:
 @short.register
 def _(edit: Style) -> str:
     return f"style {edit.prompt or edit.reference or 'none'}"
+
+
+@short.register
+def _(edit: Transfer) -> str:
+    return f"transfer {edit.id} {edit.reference}"
 
 
 @short.register

@@ -14,6 +14,7 @@ from scripted import CAT, SCENE, WHICH, Eye, Planner, Sketcher
 
 from eligen.assistant.context import Context
 from eligen.assistant.plan import NamedReference, Plan
+from eligen.assistant.agents.rules import RulesPlanner
 from eligen.assistant.session import Session
 from eligen.assistant.state import Progress
 from eligen.assistant.turns import Turn
@@ -380,3 +381,15 @@ def test_the_best_candidate_is_kept_and_what_is_wrong_is_said(open_session: Open
     assert [finding.id for finding in turn.verdict.failed] == ["dog-1"]
     _, kept = session.history.current.requests
     assert files(session) == {session.history.current.picture, kept.image}
+
+
+def test_a_picture_keeps_its_name_when_the_session_is_opened_again(open_session: Open, tmp_path: Path):
+    Image.new("L", (20, 10), 99).save(tmp_path / "x.jpg")
+    session = open_session(planner=RulesPlanner())
+    named = session.send("This is my logo", [tmp_path / "x.jpg"])
+    assert [(one.name, one.reference) for one in named.names] == [("logo", named.attachments[0])]
+    assert not named.painted
+    again = open_session(planner=RulesPlanner())
+    again.send("a mug with a spoon")
+    assert again.turns[0].names == named.names
+    assert named.attachments[0] in files(again)

@@ -18,7 +18,7 @@ REPLIES = {
 }
 CHANGES = frozenset(
     ("remove", "keep only", "keep", "duplicate", "swap", "replace", "replace last", "put back", "change back", "fewer",
-     "correct", "repeat", "regenerate", "lessen", "multiply", "mismade", "same size", "dislike")
+     "correct", "repeat", "regenerate", "lessen", "multiply", "mismade", "same size", "dislike", "style after")
 )  # fmt: skip
 PRONOUNS = frozenset(("it", "them", "both", "them all", "again", "one", "other", "others", "former", "latter"))
 

@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import add, does, prompt_of, things
 from eligen.assistant.dialogue.grammar import grammar
-from eligen.assistant.dialogue.meanings import Name, Newcomer, Pictured, Request
+from eligen.assistant.dialogue.meanings import Name, Pictured, Request
 from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.places import place
+from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.references import invite
-from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Work
+from eligen.assistant.dialogue.wordlists import WordLists
+from eligen.assistant.dialogue.work import Ids, Missing, Unattached, Work
 from eligen.assistant.plan import Add, NamedReference, Replace, Style, Transfer
 
 ATTACH = "Attach the picture you mean."
-WHAT = "Tell me what the picture shows, for instance: add this dog on the left."
+THING = "an object"  # what a picture shows where nobody said it
 
 
-def sent(work: Work, pictured: Pictured) -> NamedReference:
-    """Return the reference picture that is meant; Refused when there is none."""
+def reference_of(
+    pictured: Pictured, attachments: Sequence[str], references: Sequence[NamedReference]
+) -> NamedReference | None:
+    """Return the reference picture that is meant, the latest of its name; None when there is none."""
     if pictured.name:
-        return next(named for named in work.references if named.name == pictured.name)
-    attachments = work.context.attachments
-    if not attachments:
-        raise Unattached(ATTACH)
+        return next((named for named in reversed(references) if named.name == pictured.name), None)
     if not -len(attachments) <= pictured.nth < len(attachments):
-        raise Refused(f"There are only {len(attachments)} pictures attached.")
+        return None
     path = attachments[pictured.nth]
-    prompt = next((named.prompt for named in work.references if named.reference == path), "")
+    prompt = next((named.prompt for named in reversed(references) if named.reference == path), "")
     return NamedReference(name=pictured.text, reference=path, prompt=prompt)
 
 
-def of_picture(work: Work, words: str) -> Pictured | None:
+def of_picture(words: str, lists: WordLists) -> Pictured | None:
     """Return the reference picture that words speak of, None where they are other words."""
-    tokens = [word for word in words.split() if word not in ("use", "take", "as", "for")]
-    text = Sentence(tokens, grammar(work.lists.lexicon))
+    tokens = [word for word in words.split() if word not in ("use", "take", "as", "for", "in")]
+    text = Sentence(tokens, grammar(lists.lexicon))
     return next((hit.value for hit in text.slot("PICTURED", 0) if hit.end == len(tokens) and not hit.value.new), None)
+
+
+def sent(work: Work, pictured: Pictured) -> NamedReference:
+    """Return the reference picture that is meant; Unattached when there is none."""
+    if (found := reference_of(pictured, work.context.attachments, work.references)) is None:
+        raise Unattached(ATTACH)
+    return found
+
+
+def named(request: Request, prompts: Prompts) -> dict[str, str]:
+    """Return the name that a request gives a picture, and the prompt of what it shows."""
+    name: Name = request.get("NAME")
+    pictured: Pictured | None = request.get("PICTURED")
+    shown = pictured.new if pictured else None
+    return {"name": name.text, "prompt": prompts.new(replace(shown, count=1)) if shown else name.prompt}
+
+
+def known_as(picture: NamedReference) -> str:
+    return f'I will know this picture as "{picture.name}".'
 
 
 @does("name picture")
 def name_picture(work: Work, request: Request) -> None:
     """Remember a picture by a name, and what it shows."""
-    name: Name = request.get("NAME")
     picture = sent(work, request.get("PICTURED") or Pictured("this"))
-    shown: Newcomer | None = (request.get("PICTURED") or Pictured("this")).new
-    prompt = work.prompts.new(replace(shown, count=1)) if shown else name.prompt
-    work.names.append(NamedReference(name=name.text, reference=picture.reference, prompt=prompt))
-    work.said.append(f'I will know this picture as "{name.text}".')
+    work.names.append(picture.model_copy(update=named(request, work.prompts)))
+    work.said.append(known_as(work.names[-1]))
 
 
 @does("likeness")
@@ -78,9 +96,7 @@ def add_pictured(work: Work, request: Request) -> None:
     """Add what a picture shows."""
     pictured: Pictured = request.get("PICTURED")
     picture = sent(work, pictured)
-    prompt = _prompt(work, pictured, picture) or (pictured.name.capitalize() if pictured.name else "")
-    if not prompt:
-        raise Refused(WHAT)
+    prompt = _prompt(work, pictured, picture) or pictured.name.capitalize() or THING
     spot = request.get("PLACE")
     ids = work.do(Add(prompt=prompt, place=place(work, spot, prompt=prompt) if spot else None))
     work.do(*(Transfer(id=entity_id, reference=picture.reference) for entity_id in ids))

@@ -68,7 +68,7 @@ def style(work: Work, request: Request) -> None:
     for prefix in ("the ", "an ", "a ", "style of "):
         words = words.removeprefix(prefix)
     words = words.removesuffix(" style")
-    if (pictured := of_picture(work, words)) is not None:
+    if (pictured := of_picture(words, work.lists)) is not None:
         work.do(Style(reference=sent(work, pictured).reference))
     else:
         work.do(Style(prompt=words))

@@ -57,13 +57,13 @@ class PicturedReader:
 
     def name(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read a name: "rex", "my logo", "my dog rex"."""
-        tokens = text.tokens
-        start = at + (tokens[at] in OWNERS)
-        end = next((i for i in range(start, len(tokens)) if is_mark(tokens[i])), len(tokens))
-        words = tokens[start:end]
+        start = at + (text.tokens[at] in OWNERS)
+        tokens = [token.removeprefix(NAMED) for token in text.tokens]
+        end = next((i for i in range(start, len(text)) if is_mark(tokens[i])), len(text))
+        words = " ".join(tokens[start:end]).split()
         if not 0 < len(words) <= LONGEST_NAME or not all(word.replace("-", "").isalnum() for word in words):
             return
-        noun = self.lexicon.longest(tokens, start)
+        noun = self.lexicon.longest(words, 0) if words else None
         known = " ".join(words[: noun.length]) if noun else ""
         if words[0] in self.lexicon.stops or known in self.lists.lists["picture"]:
             return

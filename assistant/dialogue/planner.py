@@ -12,6 +12,7 @@ from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
 from eligen.assistant.dialogue.beginning import reply_without_picture
 from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
+from eligen.assistant.dialogue.first_pictures import new_picture
 from eligen.assistant.dialogue.focus import begin
 from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import Request
@@ -49,12 +50,16 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
         if context.layout is not None and (found := option(text, context.question, begin(context, lists))):
             return Plan(reply=told(found.edits, context.layouts, lists) or AS_IT_IS, edits=found.edits)
         if context.question.text == NEW_PICTURE and not _declines(spoken, lexicon):
-            return compose(text)
+            return new_picture(text, context, lists, compose)
     if (picture := _new_picture(spoken, lexicon)) is not None:
-        return compose(picture) if picture else Plan(reply="", question=Question(text=NEW_PICTURE))
+        return (
+            new_picture(picture, context, lists, compose)
+            if picture
+            else Plan(reply="", question=Question(text=NEW_PICTURE))
+        )
     if context.layout is None:
         reply = reply_without_picture(spoken, lexicon)
-        return compose(text) if reply is None else Plan(reply=reply)
+        return new_picture(text, context, lists, compose) if reply is None else Plan(reply=reply)
     return Conversation(context, lists, spoken).plan()
 
 

@@ -12,6 +12,7 @@ from eligen.assistant.language.tokens import is_mark
 ARTICLES = ("a", "an", "the")
 LONGEST = 12
 PARTING = frozenset(("but", "please", "instead", "thanks"))
+NO_STYLE = PARTING | {"this", "that", "these", "it", "everything", "call", "name"}
 
 
 class SceneryReader:
@@ -68,7 +69,7 @@ class SceneryReader:
         start = at + (text.tokens[at] in ARTICLES)
         for end in range(min(len(text), start + LONGEST), start, -1):
             words = text.tokens[start:end]
-            if any(is_mark(word) or word in ARTICLES or word in PARTING for word in words):
+            if any(is_mark(word) or word in ARTICLES or word in NO_STYLE for word in words):
                 continue
             named = any(self.lexicon.phrases("styles").match(words, i) for i in range(len(words)))
             medium = words[-1] in self.lexicon.set("style_nouns") | self.lexicon.depictions
@@ -83,7 +84,7 @@ class SceneryReader:
         """Read the words between an article and "style"."""
         start = at + (text.tokens[at] in ARTICLES)
         for value, end, cost in self.words(text, start) if start < len(text) else ():
-            if end - start <= 5:
+            if end - start <= 5 and not NO_STYLE & {*text.tokens[start:end]}:
                 yield Slotted(value, end, cost + 0.05)
 
     def _names_thing(self, word: str) -> bool:

@@ -77,8 +77,8 @@ class Work:
 
     @property
     def references(self) -> list[NamedReference]:
-        """The pictures that have names, the latest first."""
-        return [*reversed(self.names), *reversed(self.context.references)]
+        """The pictures that have names, the latest last."""
+        return [*self.context.references, *self.names]
 
     def copy(self) -> Work:
         """Return a copy that can be changed on trial."""
