@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageChops
 from scripted import CAT, SCENE, WHICH, Eye, Planner, Sketcher
 
+from eligen.assistant.agents.rules import RulesPlanner
 from eligen.assistant.context import Context
 from eligen.assistant.plan import NamedReference, Plan
-from eligen.assistant.agents.rules import RulesPlanner
 from eligen.assistant.session import Session
 from eligen.assistant.state import Progress
 from eligen.assistant.turns import Turn
