@@ -15,6 +15,7 @@ from eligen.assistant.commands.models import models
 from eligen.assistant.commands.plan import plan
 from eligen.assistant.commands.render import render
 from eligen.assistant.commands.sessions import sessions
+from eligen.assistant.commands.ui import ui
 from eligen.tools.errors import EligenError
 from eligen.tools.userinput import printable
 
@@ -29,6 +30,7 @@ app.command()(design)
 app.command()(render)
 app.command()(plan)
 app.command()(chat)
+app.command()(ui)
 app.command(name="eval")(evaluate)
 app.add_typer(models)
 app.add_typer(sessions)

@@ -1,0 +1,1 @@
+"""The studio without its page: desks where sessions lie open, turns under way, and what paints and sees for them."""
