@@ -154,7 +154,7 @@ def main() -> None:
     painter = Painter(profile=get_profile(options.profile))
     assert painter.vocabulary is not None, "sessions are scripted in a vocabulary's nouns"
     nouns = list(painter.vocabulary.nouns)
-    eye = trained(World(), len(nouns))
+    eye = trained(World(), len(nouns), painter.profile.width)
     rows: list[list[Image.Image]] = []
     first: list[bool] = []
     last: list[bool] = []
