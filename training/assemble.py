@@ -1,14 +1,16 @@
 """Complete a folder: index, scheduler, vocabulary, model card, checksums: python -m training.assemble --nouns 50."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from safetensors import safe_open
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokenizer
 
-from eligen.tools.manifest import write_manifest
-from eligen.tools.profiles import SAM_FILE
+from eligen.tools.manifest import picture_side, write_manifest
+from eligen.tools.profiles import MINI_SIDE, SAM_FILE
 from eligen.tools.segmentation import read_sam
 from training.common import arguments
 from training.scenes import World
@@ -43,6 +45,7 @@ def parts(folder: Path) -> dict[str, torch.nn.Module]:
 def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--nouns", type=int, help="how many of the vocabulary were trained")
+    parser.add_argument("--side", type=int, help="of the pictures trained on; by default as the folder says")
     parser.add_argument(
         "--notes", type=Path, default=Path(__file__).parent / "NOTES.md", help="the card's training notes"
     )
@@ -67,11 +70,15 @@ def main() -> None:
         f"| {n} | {type(m).__name__} | {sum(p.numel() for p in m.parameters()) / 1e6:.2f} M |"
         for n, m in models.items()
     ]
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, "pt") as weights:
+            sizes = [math.prod(weights.get_slice(name).get_shape()) for name in weights.keys()]  # noqa: SIM118
+        rows.append(f"| {file.stem} | {len(sizes)} tensors | {sum(sizes) / 1e6:.2f} M |")
     notes = args.notes.read_text(encoding="utf-8")
     (folder / "README.md").write_text(
         CARD.format(count=len(nouns), parts="\n".join(rows), notes=notes), encoding="utf-8"
     )
-    write_manifest(folder)
+    write_manifest(folder, args.side or picture_side(folder) or MINI_SIDE)
     total = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     print("\n".join(rows), f"{total / 1e6:.1f} MB in all", sep="\n")
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokenizer
 
 from training.captions import caption
-from training.common import arguments, precision
+from training.common import Clock, arguments, precision
 from training.scenes import Scene, Thing, World, tight_box
 
 
@@ -129,7 +129,7 @@ def read_scene(row: dict) -> Scene:
 def main() -> None:
     parser = arguments(__doc__ or "", batch=32)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=20_000, help="fewer when the minutes are over first")
     parser.add_argument("--nouns", type=int, help="only the first so many of the vocabulary")
     parser.add_argument("--most", type=int, default=4, help="things in a scene at most")
     parser.add_argument("--size", type=int, default=128)
@@ -140,20 +140,23 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     latents: list[np.ndarray] = []
     rows: list[dict] = []
-    while len(rows) < args.count:
+    for _ in Clock(args.minutes):
         scenes = [world.sample(rng, args.nouns, args.most) for _ in range(args.batch)]
         images, shapes = world.draw(scenes, args.size, generator)
         latents.append(encoders.encode(images).half().cpu().numpy())
         for scene, cut in zip(scenes, shapes, strict=True):
-            seen = [(t, s) for t, s in zip(scene.things, cut, strict=True) if s.sum() > args.size**2 / 256]
+            near = [shape.cpu() for shape in cut]
+            seen = [(t, s) for t, s in zip(scene.things, near, strict=True) if s.sum() > args.size**2 / 256]
             rows.append({
                 "background": scene.background, "style": scene.style,
                 "things": [list(asdict(t).values()) for t, _ in seen],
                 "boxes": [tight_box(s) for _, s in seen],
-                "shapes": [np.packbits(s[4::8, 4::8].cpu().numpy()).tobytes().hex() for _, s in seen],
+                "shapes": [np.packbits(s[4::8, 4::8].numpy()).tobytes().hex() for _, s in seen],
             })  # fmt: skip
         if len(rows) % 3200 < args.batch:
             print(len(rows), flush=True)
+        if len(rows) >= args.count:
+            break
     np.save(args.out / f"{args.seed}.npy", np.concatenate(latents)[: args.count])
     (args.out / f"{args.seed}.json").write_text(json.dumps(rows[: args.count]), encoding="utf-8")
 

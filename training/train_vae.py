@@ -19,13 +19,14 @@ CONFIG = {
 
 
 class Crops:
-    """Endless crops of drawn scenes; each drawn picture is cut several times before it is drawn anew."""
+    """Endless crops of drawn scenes, most of them `size` pixels wide; each picture is cut several times."""
 
-    def __init__(self, world: World, seed: int, pool: int = 32) -> None:
-        self.world, self.pool, self.uses = world, pool, 0
+    def __init__(self, world: World, seed: int, pool: int = 32, size: int = 128) -> None:
+        self.world, self.pool, self.size, self.uses = world, pool, size, 0
+        self.other = size // 2 if size > 128 else size * 2
         self.rng, self.generator = random.Random(seed), torch.Generator(world.device).manual_seed(seed)
 
-    def pictures(self, size: int = 128) -> Tensor:
+    def pictures(self, size: int) -> Tensor:
         """Return freshly drawn pictures (n, 3, size, size) in -1..1."""
         scenes = [self.world.sample(self.rng, plain=0.25) for _ in range(self.pool * 128 // size)]
         return self.world.draw(scenes, size, self.generator)[0] * 2 - 1
@@ -33,7 +34,7 @@ class Crops:
     def take(self, count: int, side: int) -> Tensor:
         """Return crops (count, 3, side, side) in -1..1."""
         if self.uses <= 0:
-            self.images = self.pictures(256 if self.rng.random() < 0.15 else 128)
+            self.images = self.pictures(self.other if self.rng.random() < 0.15 else self.size)
             self.uses = 6 * len(self.images)
         self.uses -= count
         size, cuts = self.images.shape[-1], []
@@ -73,23 +74,24 @@ def disturbed(latents: Tensor, most: float = 0.1) -> Tensor:
 
 def main() -> None:
     parser = arguments(__doc__ or "", batch=4, lr=1e-3)
+    parser.add_argument("--size", type=int, default=128, help="side of most pictures, in pixels")
     parser.add_argument("--side", type=int, default=64, help="pixels of a training crop")
     parser.add_argument("--kl", type=float, default=3e-5)
     parser.add_argument("--decoder", action="store_true", help="keep the encoder and what was trained on it")
     args = parser.parse_args()
     world = World(args.device)
-    crops = Crops(world, args.seed)
+    crops = Crops(world, args.seed, size=args.size)
     torch.manual_seed(args.seed)
     folder = args.model / "vae"
     vae = AutoencoderKL(**CONFIG) if args.fresh else AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32)
     if args.fresh:
-        write_encoder(vae, *components(torch.cat([crops.pictures() for _ in range(12)]), CHANNELS))
+        write_encoder(vae, *components(torch.cat([crops.pictures(args.size) for _ in range(12)]), CHANNELS))
     vae = vae.to(args.device, memory_format=torch.channels_last)
     vae.encoder.requires_grad_(not args.decoder)
     trained = [p for p in vae.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
     average, log, clock = MovingAverage(vae), Log(args.runs, "vae"), Clock(args.minutes)
-    test = held_out(world).contiguous(memory_format=torch.channels_last)
+    test = held_out(world, size=args.size).contiguous(memory_format=torch.channels_last)
 
     def save() -> None:
         average.swap()
