@@ -32,6 +32,7 @@ from eligen.tools.errors import EligenError, UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Layout
 from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES
+from eligen.tools.requests import Lora
 from eligen.tools.userinput import printable
 
 if TYPE_CHECKING:
@@ -80,22 +81,25 @@ class Session:
         seed: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        loras: tuple[Lora, ...] | None = None,
         critic: bool = True,
         approve: bool = False,
         checkpoints: str | None = None,
     ) -> Self:
         """Open a session, a new one where there is none of that name; None makes up a name.
 
-        `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed, steps and
-        guidance unless others are given; a picture that is attached to be changed has a size of its own. With an `eye`,
-        attached pictures are understood and, with `critic`, painted ones judged. With `approve` every plan that paints
-        is put to the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the
-        session's folder.
+        `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed, steps,
+        guidance and LoRAs unless others are given; a picture that is attached to be changed has a size of its own.
+        With an `eye`, attached pictures are understood and, with `critic`, painted ones judged. With `approve` every
+        plan that paints is put to the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else
+        SQLite in the session's folder.
         Raises UserError when the session is open elsewhere, damaged, or of another size.
         """
         with ExitStack() as stack:
             store = stack.enter_context(Store(session_folder(name or fresh_name())))
-            settings = settled(store, profile=profile, size=size, seed=seed, steps=steps, guidance=guidance)
+            settings = settled(
+                store, size=size, profile=profile, seed=seed, steps=steps, guidance=guidance, loras=loras
+            )
             saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
             graph = build_graph(
                 planner=planner,
@@ -323,27 +327,22 @@ def fresh_name() -> str:
     return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def settled(
-    store: Store,
-    *,
-    profile: str,
-    size: tuple[int, int] | None,
-    seed: int | None,
-    steps: int | None,
-    guidance: float | None,
-) -> Settings:
-    """Return a session's settings and write them down; UserError when it has another size already."""
+def settled(store: Store, *, size: tuple[int, int] | None, **given: Any) -> Settings:
+    """Return a session's settings, those that are given and not None instead of those it had, and write them down.
+
+    UserError when it has another size already.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
     text = store.fact("settings")
     if text is None:
-        width, height = size or (PROFILES[profile].width, PROFILES[profile].height)
-        first = secrets.randbelow(2**31) if seed is None else seed
-        settings = Settings(width=width, height=height, seed=first, steps=steps, guidance=guidance, profile=profile)
+        profile = PROFILES[given["profile"]]
+        width, height = size or (profile.width, profile.height)
+        settings = Settings(**{"width": width, "height": height, "seed": secrets.randbelow(2**31)} | given)
     else:
         old = Settings.model_validate_json(text)
         if size not in (None, (old.width, old.height)):
             raise UserError(f"session {store.folder.name!r} paints {old.width}x{old.height}: its size stays")
-        given = {"profile": profile, "seed": seed, "steps": steps, "guidance": guidance}
-        settings = old.model_copy(update={name: value for name, value in given.items() if value is not None})
+        settings = old.model_copy(update=given)
     thread = store.fact("thread") or secrets.token_hex(16)
     store.record(store.history, settings=settings.model_dump_json(), thread=thread)
     return settings

@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 
 from eligen.tools import inpainting, transfer
-from eligen.tools.adapters import active_loras, lora_file
+from eligen.tools.adapters import active_loras
 from eligen.tools.denoising import Callback
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
 from eligen.tools.hardware import Offload, Quantization
+from eligen.tools.installed import lora_file
 from eligen.tools.loading import Model, Progress, in_context_file, load_model, quiet
 from eligen.tools.profiles import Profile
 from eligen.tools.requests import IN_CONTEXT, GenerateRequest, InpaintRequest, Lora, TransferRequest
@@ -107,7 +108,8 @@ class Painter:
             notices += lines
             scene |= inpainting.arguments(repaint, request.strength)
             finish, mask = partial(self._composed, repaint), inpainting.as_mask(repaint.mask)
-        with self._acting(request, request.loras):
+        with self._acting(request, request.loras) as lines:
+            notices += lines
             image = self._run(request, scene, finish, on_step)
         return Painted(image, request, tuple(notices), mask)
 
@@ -116,7 +118,8 @@ class Painter:
         image = transfer.opened(request)
         areas, notices = transfer.painted_areas(request, image, self.segmenter)
         todo = [(entity, area) for entity, area in zip(request.entities, areas, strict=True) if area.any()]
-        with self._acting(request, (*request.loras, request.in_context)):
+        with self._acting(request, (*request.loras, request.in_context)) as lines:
+            notices += lines
             for number, (entity, area) in enumerate(todo):
                 one = transfer.prepared(request, entity, image, area)
                 scene, lines = self._scene(one.request)
@@ -126,12 +129,12 @@ class Painter:
         return Painted(image, request, tuple(notices), inpainting.as_mask(torch.stack(areas).any(0)))
 
     @contextmanager
-    def _acting(self, request: GenerateRequest, loras: Sequence[Lora]) -> Iterator[None]:
+    def _acting(self, request: GenerateRequest, loras: Sequence[Lora]) -> Iterator[list[str]]:
         """Have the models to oneself, with these LoRAs and, if the request says so, EliGen's acting in them."""
         acting = [lora for lora in loras if lora.weight]
-        files, weights = [self._lora_file(lora) for lora in acting], [lora.weight for lora in acting]
-        with _painting, quiet(), active_loras(self.model.pipeline, files, weights, eligen=request.control == "eligen"):
-            yield
+        files, eligen = [self._lora_file(lora) for lora in acting], request.control == "eligen"
+        with _painting, quiet(), active_loras(self.model.pipeline, acting, files, eligen=eligen) as lines:
+            yield lines
 
     def _lora_file(self, lora: Lora) -> Path:
         if lora.name == IN_CONTEXT:

@@ -11,11 +11,13 @@ from eligen.assistant.commands.options import (
     PROFILE_HELP,
     Device,
     LoraFile,
+    LoraOption,
     ModelDir,
     OffloadOption,
     PlannerOption,
     QuantizationOption,
     note,
+    parse_loras,
     parse_size,
 )
 from eligen.assistant.commands.planners import get_planner
@@ -48,6 +50,7 @@ def chat(
     approve: Annotated[bool, typer.Option("--approve", help="Ask before a plan is painted.")] = False,
     model_dir: ModelDir = None,
     lora_file: LoraFile = None,
+    lora: LoraOption = None,
     device: Device = None,
     offload: OffloadOption = None,
     quantization: QuantizationOption = None,
@@ -62,6 +65,7 @@ def chat(
         raise UserError("--script and --out belong together")
     chosen = get_profile(profile, model_dir=model_dir, lora_file=lora_file)
     pixels = parse_size(size) if size else None
+    loras = parse_loras(lora, chosen.folder)
     lines = Script.read(script, out) if script and out else None
     thinker = get_planner(planner)
 
@@ -80,6 +84,7 @@ def chat(
         size=pixels,
         seed=seed,
         steps=steps,
+        loras=loras or None,
         critic=critic,
         approve=approve,
     ) as opened:

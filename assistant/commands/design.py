@@ -14,12 +14,14 @@ from eligen.assistant.commands.options import (
     PROFILE_HELP,
     Device,
     LoraFile,
+    LoraOption,
     ModelDir,
     OffloadOption,
     PlannerOption,
     QuantizationOption,
     check_writable,
     note,
+    parse_loras,
     parse_size,
     say,
     spoken,
@@ -72,6 +74,7 @@ def design(
     planner: PlannerOption = "rules",
     model_dir: ModelDir = None,
     lora_file: LoraFile = None,
+    lora: LoraOption = None,
     device: Device = None,
     offload: OffloadOption = None,
     quantization: QuantizationOption = None,
@@ -80,6 +83,7 @@ def design(
     text = spoken(prompt)
     chosen = get_profile(profile, model_dir=model_dir, lora_file=lora_file)
     width, height = parse_size(size) if size else (chosen.width, chosen.height)
+    loras = parse_loras(lora, chosen.folder)
     paths = _paths(out, n)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
     styles = _styles(style_image or [], style_scale)
@@ -87,10 +91,8 @@ def design(
     if styles:
         own = [style for style in picture.style_images if style.entity is not None]
         picture = picture.model_copy(update={"style_images": (*styles, *own)})
-    requests = [
-        _request(path, picture, width=width, height=height, seed=first_seed + k, steps=steps, profile=profile)
-        for k, path in enumerate(paths)
-    ]
+    settings = {"width": width, "height": height, "steps": steps, "profile": profile, "loras": loras}
+    requests = [_request(path, picture, seed=first_seed + k, **settings) for k, path in enumerate(paths)]
     _print_layout(picture)
     easel = Easel(device=device, offload=offload, quantization=quantization)
     for request, path in zip(requests, paths, strict=True):

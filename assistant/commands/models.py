@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from eligen.assistant.commands.options import say
+from eligen.assistant.commands.options import note, say
+from eligen.tools.installed import installed_loras, remove_lora
 from eligen.tools.manifest import component_bytes
 from eligen.tools.profiles import PROFILES, Profile, get_profile
 
@@ -17,10 +18,36 @@ models = typer.Typer(name="models", help="Show what is installed.", invoke_witho
 
 @models.callback()
 def installed(context: typer.Context) -> None:
-    """Show every profile: its models, where they lie, their size and licence."""
+    """Show every profile: its models, where they lie, their size and licence; and the LoRAs that were added."""
     if context.invoked_subcommand is None:
         for name in PROFILES:
             say(describe(get_profile(name)))
+        for lora in installed_loras():
+            say(f"LoRA {lora.name}: for {' and '.join(lora.profiles)}, {lora.modules} modules, from {lora.source}")
+
+
+@models.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A LoRA: .safetensors, or .bin or .pt of nothing but tensors.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call it. [default: the file's name]")] = None,
+) -> None:
+    """Add a style LoRA, to be used with --lora NAME[:WEIGHT].
+
+    It is checked and copied; the file itself is not needed any more.
+    """
+    from eligen.tools.lora_adding import add_lora
+
+    lora, notices = add_lora(file, name)
+    for notice in notices:
+        note(notice)
+    say(f"{lora.name}: for {' and '.join(lora.profiles)}, {lora.modules} modules")
+
+
+@models.command()
+def remove(name: Annotated[str, typer.Argument(help="What it was called when it was added.")]) -> None:
+    """Remove a LoRA that was added."""
+    remove_lora(name)
+    say(f"{name} was removed")
 
 
 @models.command()

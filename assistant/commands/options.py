@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +13,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from eligen.assistant.chat_models import SPELLINGS
 from eligen.tools.errors import UserError
+from eligen.tools.installed import lora_file
 from eligen.tools.profiles import PROFILES
-from eligen.tools.requests import Side
-from eligen.tools.userinput import printable
+from eligen.tools.requests import Lora, Side
+from eligen.tools.userinput import printable, validated
 
 PROFILE_HELP = f"Which models paint: {' or '.join(PROFILES)}."
 
 PlannerOption = Annotated[str, typer.Option("--planner", help=f"Who plans: rules, or a language model: {SPELLINGS}.")]
 ModelDir = Annotated[Path | None, typer.Option("--model-dir", help="A local diffusers folder of the base model.")]
 LoraFile = Annotated[Path | None, typer.Option("--lora-file", help="A local EliGen LoRA file.")]
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora", metavar="NAME[:WEIGHT]", help="A style LoRA, added by `eligen models add`, or a file. Repeat."
+    ),
+]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ... [default: a GPU where one fits]")]
 OffloadOption = Annotated[
     str | None, typer.Option("--offload", help="Keep models in main memory between uses: model, group or sequential.")
@@ -63,6 +71,18 @@ def parse_size(text: str) -> tuple[int, int]:
     raise UserError(
         f"--size {printable(text)[:40]!r}: write WxH, each a multiple of 16 from 64 to 2048, such as 256x256"
     )
+
+
+def parse_loras(texts: Sequence[str] | None, model_folder: Path | None) -> tuple[Lora, ...]:
+    """Return LoRAs of NAME[:WEIGHT], files by their whole path; UserError when there is none of a name."""
+    loras = []
+    for text in texts or ():
+        name, _, number = text.rpartition(":")
+        weighed = name and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", number)
+        lora = validated(Lora, {"name": name, "weight": float(number)} if weighed else {"name": text}, f"--lora {text}")
+        file = lora_file(lora.name, model_folder)
+        loras.append(lora.model_copy(update={"name": str(file.absolute())}) if Path(lora.name) == file else lora)
+    return tuple(loras)
 
 
 def check_writable(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,11 +11,13 @@ from eligen.assistant.commands.options import (
     PROFILE_HELP,
     Device,
     LoraFile,
+    LoraOption,
     ModelDir,
     OffloadOption,
     QuantizationOption,
     check_writable,
     note,
+    parse_loras,
     say,
 )
 from eligen.assistant.commands.painting import Easel
@@ -36,6 +38,7 @@ def render(
     profile: Annotated[str | None, typer.Option("--profile", help=f"{PROFILE_HELP} [default: the request's]")] = None,
     model_dir: ModelDir = None,
     lora_file: LoraFile = None,
+    lora: LoraOption = None,
     device: Device = None,
     offload: OffloadOption = None,
     quantization: QuantizationOption = None,
@@ -47,7 +50,7 @@ def render(
     from eligen.tools.requestfiles import read_requests
 
     requests, notices = read_requests(source)
-    changes: dict[str, str] = {}
+    changes: dict[str, Any] = {}
     if control is not None:
         changes["control"] = control
     if profile is not None:
@@ -55,6 +58,10 @@ def render(
     requests = [request.model_copy(update=changes) for request in requests]
     names = {request.profile or DEFAULT_PROFILE for request in requests}
     profiles = {name: get_profile(name, model_dir=model_dir, lora_file=lora_file) for name in names}
+    if lora:
+        folder = next(iter(profiles.values())).folder
+        added = parse_loras(lora, folder)
+        requests = [request.model_copy(update={"loras": (*request.loras, *added)}) for request in requests]
     paths = [out / f"{request.id}.png" for request in requests]
     _prepare(out, paths)
     for notice in notices:
