@@ -128,6 +128,12 @@ def contact_sheet(images: list[Image.Image], path: Path) -> None:
     sheet.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
+def prompts(cases: list[Case]) -> str:
+    """Return what the pictures of the sheet were asked for, folded up."""
+    lines = "\n".join(f"{number}. {case.request.prompt}" for number, case in enumerate(cases, start=1))
+    return f"<details><summary>The prompts of the sheet, row by row</summary>\n\n{lines}\n\n</details>"
+
+
 def between_marks(text: str, content: str) -> str:
     """Return a page with what stands between its two marks replaced; ValueError when it has none."""
     before, begin, rest = text.partition(BEGIN)
@@ -195,7 +201,8 @@ def main() -> None:
         beside = [picture for name in pictures for picture in pictures[name][:SHEET_COLUMNS]]
         contact_sheet(beside, options.sheet.with_stem(f"{options.sheet.stem}-controls"))
     if options.page:
-        options.page.write_text(between_marks(options.page.read_text(encoding="utf-8"), shown), encoding="utf-8")
+        page = between_marks(options.page.read_text(encoding="utf-8"), f"{shown}\n\n{prompts(cases[:SHEET_COUNT])}")
+        options.page.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from tqdm import tqdm
 from benchmarks.layouts import MOST, scene_of, visible
 from eligen.tools.layout import Box
 from training import backgrounds
-from training.common import MovingAverage
 from training.scenes import COLOURS, MATERIALS, World, tight_box
 
 SIDE, MARGIN = 48, 1.1
@@ -95,15 +94,12 @@ def trained(world: World, nouns: int, size: int, steps: int = STEPS, seed: int =
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(eye.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps)
-    average = MovingAverage(eye)
     for _ in tqdm(range(steps), desc="training the benchmark's eye"):
         loss = _loss(eye, world, nouns, size, rng, generator)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
-        average.update()
-    average.swap()
     path.parent.mkdir(exist_ok=True)
     save_file(eye.state_dict(), path)
     return eye.eval()
