@@ -8,7 +8,7 @@ from typing import Any
 
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
-from eligen.assistant.dialogue.picks import distance
+from eligen.assistant.dialogue.picks import distance, is_at
 from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.replies import number as in_words
@@ -50,6 +50,23 @@ def ids(entities: Sequence[Entity]) -> tuple[str, ...]:
 @does("remove")
 def remove(work: Work, request: Request) -> None:
     work.do(Remove(ids=ids(things(work, request))))
+
+
+@does("remove from")
+def remove_from(work: Work, request: Request) -> None:
+    """Remove what is on things."""
+    under = things(work, request)
+    spot = Spot("", relation="on", of=tuple(Reference(entity.id, kind="id") for entity in under))
+    on = [e for e in work.layout.entities if e not in under and is_at(spot, e, lambda spot: under)]
+    if not on:
+        raise Refused(f"There is nothing on the {noun_of(under[0], work.lists.lexicon).name}.")
+    work.do(Remove(ids=ids(on)))
+
+
+@does("cannot")
+def cannot(work: Work, request: Request) -> None:
+    """Say that the picture as a whole cannot be turned, cut or saved."""
+    work.said.append("I cannot do that to the picture: I change what is in it, its background and its style.")
 
 
 @does("keep only")
@@ -247,11 +264,31 @@ def empty(work: Work, request: Request) -> None:
     work.there = request.get("PLACE")
 
 
+def adorn(work: Work, adorned: Sequence[str], link: str, news: Sequence[Newcomer]) -> None:
+    """Say in the prompts of things what they have or wear: "a cat with green eyes"."""
+    for entity in work.layout.entities:
+        if entity.id in adorned:
+            joined = "and" if f" {link} " in entity.prompt else link
+            worn = " and ".join(_some(work, newcomer) for newcomer in news)
+            work.do(Describe(id=entity.id, prompt=f"{entity.prompt} {joined} {worn}"))
+    work.attend(adorned)
+
+
+def _some(work: Work, newcomer: Newcomer) -> str:
+    """Return what a thing has, in words: "a red collar", "green eyes"."""
+    prompt = work.prompts.new(newcomer)
+    return prompt if newcomer.text.split()[0] in ("a", "an", "one") else newcomer.text
+
+
 @does("give")
 def give(work: Work, request: Request) -> None:
-    """Add what things get: hats on heads, other things held or beside."""
+    """Add what things get: hats on heads, other things held or beside; parts and clothes become part of them."""
     for owner in things(work, request):
         for newcomer in request.get("NEWS"):
+            noun = newcomer.noun
+            if noun is not None and (noun.kind == "part" or noun.name in work.lists.set("worn")):
+                adorn(work, [owner.id], "with" if noun.kind == "part" else "wearing", [newcomer])
+                continue
             work.do(Add(prompt=prompt_of(work, newcomer), count=newcomer.count, place=_worn(work, owner, newcomer)))
 
 

@@ -97,7 +97,7 @@ class LookReader:
     def _word(self, text: Sentence, at: int) -> Word | None:
         """Return the adjective that starts there."""
         tokens = text.tokens
-        if at >= len(tokens) or is_mark(tokens[at]):
+        if at >= len(tokens) or is_mark(tokens[at]) or tokens[at] == "and":
             return None
         word = tokens[at]
         if hit := self.lists.find("shades", tokens, at):
@@ -138,6 +138,8 @@ class LookReader:
             return None
         if word in self.lexicon.set("adverbs") or self.lists.find("amounts", text.tokens, at):
             return None
+        if word.endswith("ed") and text.tokens[at + 1 : at + 2] in (["off"], ["on"], ["up"], ["down"], ["out"]):
+            return Word((f"{word}-{text.tokens[at + 1]}",), at + 2, 0.2)
         return Word((word,), at + 1, 0.25 if participle else 0.9)
 
     def _made_of(self, text: Sentence, at: int) -> Iterator[Slotted]:

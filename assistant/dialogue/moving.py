@@ -68,6 +68,18 @@ def misplaced(work: Work, request: Request) -> None:
     _go(work, things(work, request), replace(way, dx=-way.dx, dy=-way.dy, away=not way.away))
 
 
+@does("misplaced inward")
+def move_inward(work: Work, request: Request) -> None:
+    """Move what is too close to an edge away from it."""
+    steps = []
+    for entity in things(work, request):
+        box = entity.box
+        gaps = {(1, 0): box.x0, (-1, 0): 1 - box.x1, (0, 1): box.y0, (0, -1): 1 - box.y1}
+        dx, dy = min(gaps, key=lambda way: gaps[way])
+        steps += moves(work, [entity], Way("", dx, dy))
+    _all(work, steps)
+
+
 @does("put back")
 def put_back(work: Work, request: Request) -> None:
     """Put things back where they were before they moved; what was removed comes back."""

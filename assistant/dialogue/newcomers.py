@@ -110,6 +110,8 @@ class NewcomerReader:
             return None
         colours, noun = plain(phrase.noun, self.lexicon)
         words = (*words, *colours)
+        if first == "some" and not phrase.plural:
+            phrase = replace(phrase, count=1)
         name = phrase.named or f"{noun.name} {phrase.complement}".strip()
         return Newcomer(phrase.text, noun, words, phrase.count, phrase.numbered, more, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from eligen.assistant.dialogue.actions import does, dress, ids, things
+from eligen.assistant.dialogue.actions import adorn, does, dress, ids, things
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.likeness import of_picture, sent
 from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request
@@ -30,11 +30,35 @@ def describe(work: Work, request: Request) -> None:
     dress(work, things(work, request), words)
 
 
+@does("tail")
+def tail(work: Work, request: Request) -> None:
+    """Give things adjectives and parts: "black with white sails"."""
+    described_things = things(work, request)
+    dress(work, described_things, request.get("LOOK").words)
+    adorn(work, ids(described_things), "with", request.get("NEWS"))
+
+
+@does("swap looks")
+def swap_looks(work: Work, request: Request) -> None:
+    """Let two things exchange their colours."""
+    pair = [*things(work, request), *(resolve(work, request.get("other")) if request.get("other") else ())]
+    if len(pair) != 2:
+        raise Refused("Two things can exchange their colours.")
+    colours = [work.prompts.read(entity.prompt).words("colour") for entity in pair]
+    if not all(colours):
+        raise Refused("I do not know the colours of both.")
+    for entity, words in zip(pair, reversed(colours), strict=True):
+        work.do(Describe(id=entity.id, prompt=work.prompts.described(entity.prompt, words)))
+    work.attend(ids(pair))
+
+
 @does("background")
 def background(work: Work, request: Request) -> None:
     """Change the background; putting one thing of several in the place where it is anyhow moves that thing."""
     words: str = request.get("SETTING") or request.get("WORDS") or request.get("WORDS_BEFORE")
     references: tuple[Reference, ...] = request.get("THINGS") or ()
+    if (old := request.get("was")) and old.split()[-1] not in work.layout.background.split():
+        raise Refused(f"The background is {work.layout.background or 'left open'}.")
     if references and all(reference.kind == "noun" for reference in references):
         found = resolve(work, references)
         if words.split()[-1] in work.layout.background.split() and len(found) < len(work.layout.entities):
@@ -59,6 +83,20 @@ def weather(work: Work, request: Request) -> None:
         if (part and (part in WEATHERS) != (new in WEATHERS)) or part not in known
     ]
     work.do(Background(prompt=", ".join([*filter(None, kept), new])))
+
+
+@does("scenery")
+def scenery(work: Work, request: Request) -> None:
+    """Colour the sky, the grass or the walls: as a thing where it is one, else in the background."""
+    at = next(at for at, word in enumerate(request.text.split()) if word in work.lists.lists["landscape"])
+    part = request.text.split()[at]
+    look: Look = request.get("LOOK")
+    found = [e for e in work.layout.entities if noun_of(e, work.lists.lexicon).name == part]
+    if found:
+        dress(work, found, look.words)
+        return
+    kept = [old for old in work.layout.background.split(", ") if old and old.split()[-1:] != [part]]
+    work.do(Background(prompt=", ".join((*kept, f"{' '.join(look.words)} {part}"))))
 
 
 @does("style")

@@ -91,6 +91,8 @@ class Picker:
             entity.id: next(at for at, layout in enumerate(layouts) if any(e.id == entity.id for e in layout.entities))
             for entity in found
         }
+        if newest and found and not max(births.values()):
+            raise Missing(self.reference, why="Nothing was added yet.")
         wanted = max(births.values()) if newest else min(births.values())
         return [entity for entity in found if births[entity.id] == wanted]
 

@@ -53,7 +53,9 @@ def _across(work: Work, spot: Spot, moved: Sequence[Entity]) -> Place | None:
     """Return the place on the other side of a thing, or of the canvas, from where something is now."""
     if not moved:
         return Place(relation="next", of=tuple(e.id for e in resolve(work, spot.of))) if spot.of else None
-    x = moved[0].box.centre[0]
+    x, y = moved[0].box.centre
+    if "corner" in spot.text.split():
+        return Place(region=("bottom" if y < 0.5 else "top", "right" if x < 0.5 else "left"))
     if spot.of:
         host = resolve(work, spot.of)[0]
         return Place(relation="right" if x < host.box.centre[0] else "left", of=(host.id,))

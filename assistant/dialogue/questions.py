@@ -20,20 +20,25 @@ CLOSE = 0.03
 
 def labels(entities: Sequence[Entity]) -> list[str]:
     """Return a short name for each of some entities that tells it from the others."""
-    names = [f"the {name(entity)}" for entity in entities]
-    if len(set(names)) == len(names):
-        return names
+    names = [name(entity) for entity in entities]
+    if len(set(names)) == 1:
+        return [f"the {side} one" for side in _sides(entities)] if len(names) > 1 else [f"the {names[0]}"]
+    found: list[str] = []
+    for entity, own in zip(entities, names, strict=True):
+        alike = [other for other, its in zip(entities, names, strict=True) if its == own]
+        side = _sides(alike)[alike.index(entity)] if len(alike) > 1 else ""
+        found.append(" ".join(filter(None, ("the", side, own))))
+    return found
+
+
+def _sides(entities: Sequence[Entity]) -> list[str]:
+    """Return for each of some entities where it is among them: "left", "middle", "second"."""
     xs, ys = zip(*(entity.box.centre for entity in entities), strict=True)
     axis = 0 if max(xs) - min(xs) >= max(ys) - min(ys) else 1
     order = sorted(entities, key=lambda entity: entity.box.centre[axis])
-    sides = (("left", "right"), ("top", "bottom"))[axis]
-    if len(order) == 2:
-        words = list(sides)
-    elif len(order) == 3:
-        words = [sides[0], "middle", sides[1]]
-    else:
-        words = list(ORDINALS[: len(order)])
-    return [f"the {words[order.index(entity)]} one" for entity in entities]
+    first, last = (("left", "right"), ("top", "bottom"))[axis]
+    words = {2: (first, last), 3: (first, "middle", last)}.get(len(order), ORDINALS)
+    return [words[order.index(entity)] for entity in entities]
 
 
 def which(unclear: Unclear, lexicon: Lexicon) -> str:

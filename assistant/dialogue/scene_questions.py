@@ -82,7 +82,22 @@ def whether_so(work: Work, request: Request) -> None:
 @does("ask beside")
 def what_is_beside(work: Work, request: Request) -> None:
     found = [entity for entity in work.layout.entities if is_at(request.get("PLACE"), entity, hosts(work))]
+    work.attend(entity.id for entity in found)
     work.said.append(f"{listed([entity.prompt for entity in found]).capitalize() or 'Nothing'}.")
+
+
+@does("ask nearer")
+def which_is_nearer(work: Work, request: Request) -> None:
+    """Answer "is the cat closer to the tree or the car?" and "what is closest to the tree?"."""
+    (asked, *_) = _asked(work, request)
+    choice = [key for key in ("one", "two") if request.get(key)]
+    others = [entity for key in choice for entity in resolve(work, [request.get(key)])]
+    others = others or [entity for entity in work.layout.entities if entity.id != asked.id]
+    if not others:
+        raise Missing(Reference("the others"), why="There is nothing else in the picture.")
+    near = min(others, key=lambda other: _apart(asked.box, other.box))
+    work.attend([near.id])
+    work.said.append(f"The {name(near)} is closest to the {name(asked)}.")
 
 
 @does("ask size")

@@ -264,7 +264,8 @@ class ThingReader:
                 while after < len(tokens) and tokens[after] in (*self.lists.lists["edge"], "hand"):
                     after += 1
                 yield table[tokens[end]], after
-        if tokens[at : at + 2] == ["from", "the"] and tokens[at + 2 : at + 3] and tokens[at + 2] in table:
-            yield f"from {table[tokens[at + 2]]}", at + 3
+        start = at + 1 + (tokens[at + 1 : at + 2] == ["the"])
+        if tokens[at : at + 1] == ["from"] and start < len(tokens) and tokens[start] in table:
+            yield f"from {table[tokens[start]]}", start + 1
         for end in text.grammar.ends("just_added", text, at):
             yield "new", end
