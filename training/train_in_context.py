@@ -9,7 +9,7 @@ are frozen; the LoRA (rank 16) sits on the image's side of the attention. After 
 import argparse
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,9 @@ MODULES = (
     r"transformer_blocks\.\d+\.(attn\.(to_[qkv]|to_out\.0)|ff\.net\.(0\.proj|2))"
     r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_out)"
 )
-SAID = 0.25  # share of things whose colouring the words say too
+SMALLEST = 0.03  # of the picture, for a thing's box
+USUAL = 6  # one thing of so many that have no colouring of their own is shown
+SAID = 0.2  # share of things whose colouring the words say too
 HELD_OUT = 8  # one look of so many is never shown
 
 
@@ -84,11 +86,17 @@ class Panels:
         if not self.places:
             raise UserError(f"{data} holds no thing to show")
 
-    def _shown(self, shard: int, row: int) -> list[int]:
-        """Return which things of a stored scene may be shown."""
-        things = read_scene(self.pool.rows[shard][row]).things
-        nouns = self.world.nouns
-        return [i for i, t in enumerate(things) if not held_out(nouns[t.noun]["noun"], t.colour or t.material)]
+    def _shown(self, shard: int, row: int) -> Iterator[int]:
+        """Yield which things of a stored scene may be shown: those large enough, few of them in their usual colours."""
+        stored = self.pool.rows[shard][row]
+        for at, (thing, (x0, y0, x1, y1)) in enumerate(zip(read_scene(stored).things, stored["boxes"], strict=True)):
+            look = thing.colour or thing.material
+            usual = not look and (row + at) % USUAL
+            if (x1 - x0) * (y1 - y0) > SMALLEST and not usual and not held_out(self._noun(thing), look):
+                yield at
+
+    def _noun(self, thing: Thing) -> str:
+        return str(self.world.nouns[thing.noun]["noun"])
 
     def batch(self, count: int, rng: random.Random, *, silent: bool = False) -> Batch:
         """Return canvases (count, C, h, 2w), their words, and the mask of one thing in each right panel."""
