@@ -56,3 +56,13 @@ def test_many_entities_of_one_place_keep_their_numbers_apart():
 def test_more_entities_than_colours_and_no_entity_at_all():
     layout = Layout(prompt="many " * 500, entities=(CAT,) * 30)
     assert draw_layout(GREY, layout).height > draw_layout(GREY, Layout(prompt="nothing")).height > 512
+
+
+def test_an_entity_s_reference_is_shown_in_its_colour(tmp_path: Path):
+    Image.new("RGB", (80, 20), (1, 2, 3)).save(tmp_path / "logo.png")
+    like_it = CAT.model_copy(update={"reference": str(tmp_path / "logo.png")})
+    bare, shown = (draw_layout(GREY, Layout(prompt="a cat", entities=(entity,))) for entity in (CAT, like_it))
+    assert shown.height > bare.height
+    strip = colours_in(shown, (0, bare.height, shown.width, shown.height))
+    assert (1, 2, 3) in strip
+    assert tuple(int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5)) in strip

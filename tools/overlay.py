@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Box, Layout
@@ -26,8 +26,8 @@ Spot = tuple[int, int, int, int]
 def draw_layout(image: Image.Image, layout: Layout) -> Image.Image:
     """Return a larger RGB copy of the picture with every entity's box (and mask) drawn and a legend below.
 
-    Style images are shown beneath, one entity's own in a frame of its colour. Masks and they are paths of files.
-    Raises UserError when one cannot be read.
+    Style images and entities' references are shown beneath, what is one entity's in a frame of its colour. Masks and
+    they are paths of files. Raises UserError when one cannot be read.
     """
     factor = max(1, -(-SHORTEST_SIDE // min(image.size)))
     picture = image.convert("RGB").resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)
@@ -41,7 +41,12 @@ def draw_layout(image: Image.Image, layout: Layout) -> Image.Image:
     for index in sorted(range(len(colours)), key=lambda index: layout.entities[index].box.area):
         taken.append(_draw_badge(picture, str(index + 1), layout.entities[index].box, colours[index], taken))
     sheet = _stacked(picture, _legend(picture.width, layout, colours))
-    return _stacked(sheet, _references(picture.width, layout, colours)) if layout.style_images else sheet
+    frames = {entity.id: colour for entity, colour in zip(layout.entities, colours, strict=True)}
+    styles = [(style.image, frames.get(style.entity or "")) for style in layout.style_images]
+    alike = [(one.reference, colour) for one, colour in zip(layout.entities, colours, strict=True) if one.reference]
+    for title, shown in (("style", styles), ("like", alike)):
+        sheet = _stacked(sheet, _references(picture.width, title, shown)) if shown else sheet
+    return sheet
 
 
 def _colour(index: int) -> Colour:
@@ -110,20 +115,19 @@ def _legend(width: int, layout: Layout, colours: list[Colour]) -> Image.Image:
     return legend
 
 
-def _references(width: int, layout: Layout, colours: list[Colour]) -> Image.Image:
-    """Return a strip of the style images, small."""
+def _references(width: int, title: str, shown: Sequence[tuple[str, Colour | None]]) -> Image.Image:
+    """Return a strip of reference pictures, small, some in a frame."""
     font, side, margin = ImageFont.load_default(TEXT), 3 * TEXT, 10
     strip = Image.new("RGB", (width, side + 2 * margin), "white")
     draw = ImageDraw.Draw(strip)
-    draw.text((margin, margin + side / 2), "style", fill="black", font=font, anchor="lm")
-    frames = {entity.id: colour for entity, colour in zip(layout.entities, colours, strict=True)}
-    for number, style in enumerate(layout.style_images):
+    draw.text((margin, margin + side / 2), title, fill="black", font=font, anchor="lm")
+    for number, (path, frame) in enumerate(shown):
         left = 5 * TEXT + number * (side + margin)
-        thumbnail = open_image(Path(style.image)).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        thumbnail = ImageOps.fit(open_image(Path(path)).convert("RGB"), (side, side), Image.Resampling.LANCZOS)
         strip.paste(thumbnail, (left, margin))
-        if style.entity in frames:
+        if frame is not None:
             rim = (left - LINE, margin - LINE, left + side + LINE - 1, margin + side + LINE - 1)
-            draw.rectangle(rim, outline=frames[style.entity], width=LINE)
+            draw.rectangle(rim, outline=frame, width=LINE)
     return strip
 
 
