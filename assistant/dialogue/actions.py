@@ -57,7 +57,9 @@ def remove_from(work: Work, request: Request) -> None:
     """Remove what is on things."""
     under = things(work, request)
     spot = Spot("", relation="on", of=tuple(Reference(entity.id, kind="id") for entity in under))
-    on = [e for e in work.layout.entities if e not in under and is_at(spot, e, lambda spot: under)]
+    foot = min(entity.box.y0 + 0.75 * entity.box.height for entity in under)  # lower is beside it, not on it
+    others = [entity for entity in work.layout.entities if entity not in under and entity.box.y1 <= foot]
+    on = [entity for entity in others if is_at(spot, entity, lambda spot: under)]
     if not on:
         raise Refused(f"There is nothing on the {noun_of(under[0], work.lists.lexicon).name}.")
     work.do(Remove(ids=ids(on)))
@@ -264,12 +266,11 @@ def empty(work: Work, request: Request) -> None:
     work.there = request.get("PLACE")
 
 
-def adorn(work: Work, adorned: Sequence[str], link: str, news: Sequence[Newcomer]) -> None:
+def adorn(work: Work, adorned: Sequence[str], link: str, worn: str) -> None:
     """Say in the prompts of things what they have or wear: "a cat with green eyes"."""
     for entity in work.layout.entities:
         if entity.id in adorned:
             joined = "and" if f" {link} " in entity.prompt else link
-            worn = " and ".join(_some(work, newcomer) for newcomer in news)
             work.do(Describe(id=entity.id, prompt=f"{entity.prompt} {joined} {worn}"))
     work.attend(adorned)
 
@@ -280,6 +281,12 @@ def _some(work: Work, newcomer: Newcomer) -> str:
     return prompt if newcomer.text.split()[0] in ("a", "an", "one") else newcomer.text
 
 
+@does("fill")
+def fill(work: Work, request: Request) -> None:
+    """Add things at the empty place that was spoken of."""
+    add(work, request.put("PLACE", work.there) if work.there else request)
+
+
 @does("give")
 def give(work: Work, request: Request) -> None:
     """Add what things get: hats on heads, other things held or beside; parts and clothes become part of them."""
@@ -287,7 +294,7 @@ def give(work: Work, request: Request) -> None:
         for newcomer in request.get("NEWS"):
             noun = newcomer.noun
             if noun is not None and (noun.kind == "part" or noun.name in work.lists.set("worn")):
-                adorn(work, [owner.id], "with" if noun.kind == "part" else "wearing", [newcomer])
+                adorn(work, [owner.id], "with" if noun.kind == "part" else "wearing", _some(work, newcomer))
                 continue
             work.do(Add(prompt=prompt_of(work, newcomer), count=newcomer.count, place=_worn(work, owner, newcomer)))
 

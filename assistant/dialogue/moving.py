@@ -144,6 +144,9 @@ def pose_at(work: Work, request: Request) -> None:
 def align(work: Work, request: Request) -> None:
     """Let things stand on one line, that of the lowest."""
     aligned = things(work, request)
+    if request.get("PLACE"):
+        move(work, request)
+        aligned = [entity for entity in work.layout.entities if entity in aligned or entity.id in work.focus[0]]
     foot = max(entity.box.y1 for entity in aligned)
     steps = [Move(ids=(e.id,), dy=round(foot - e.box.y1, 4)) for e in aligned if foot - e.box.y1 > EVEN]
     if not steps:

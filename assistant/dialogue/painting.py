@@ -11,7 +11,7 @@ from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Reques
 from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work, changes
-from eligen.assistant.plan import Background, Describe, Move, Place, Redo, Regenerate, Style
+from eligen.assistant.plan import Background, Describe, LayoutEdit, Move, Place, Redo, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
 FEW = 3
@@ -35,7 +35,15 @@ def tail(work: Work, request: Request) -> None:
     """Give things adjectives and parts: "black with white sails"."""
     described_things = things(work, request)
     dress(work, described_things, request.get("LOOK").words)
-    adorn(work, ids(described_things), "with", request.get("NEWS"))
+    adorn(work, ids(described_things), "with", request.get("tail"))
+
+
+@does("part")
+def part(work: Work, request: Request) -> None:
+    """Give a part of things a look: "the house's roof red"."""
+    owners = resolve(work, request.get("THINGS") or request.get("OWNER") or (Reference("it", kind="it"),))
+    named = next(word for word in request.text.split() if word in work.lists.lists["part"])
+    adorn(work, ids(owners), "with", f"{' '.join(request.get('LOOK').words)} {named}")
 
 
 @does("swap looks")
@@ -154,12 +162,15 @@ def change_back(work: Work, request: Request) -> None:
     ):
         work.undo(1)
         return
+    first = bool(work.lists.set("at first") & set(request.text.split()))
+    edits: list[LayoutEdit] = []
     for entity in changed:
         known = [old for layout in work.past for old in layout.entities if old.id == entity.id]
-        other = next((old for old in reversed(known) if old.prompt != entity.prompt), None)
-        if other is None:
-            raise Refused(f"The {name(entity)} has not looked any different.")
-        work.do(Describe(id=entity.id, prompt=other.prompt))
+        other = next((old for old in (known if first else reversed(known)) if old.prompt != entity.prompt), None)
+        edits += [Describe(id=entity.id, prompt=other.prompt)] if other else []
+    if not edits:
+        raise Refused(f"The {name(changed[0])} has not looked any different.")
+    work.do(*edits)
     work.attend(ids(changed))
 
 

@@ -68,7 +68,7 @@ def _hosts(work: Work, references: Sequence[Reference], moved: set[str]) -> list
     hosts: list[Entity] = []
     for reference in references:
         try:
-            hosts += resolve(around if reference.kind != "noun" else work, [reference])
+            hosts += resolve(work if reference.kind in ("noun", "other") else around, [reference])
         except Missing as missing:
             new = missing.reference
             known = new.noun is not None and new.noun.kind not in ("place", "part", "abstract")

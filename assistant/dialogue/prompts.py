@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eligen.assistant.dialogue.kinds import plain
 from eligen.assistant.dialogue.meanings import Newcomer
 from eligen.assistant.dialogue.wordlists import WordLists
-from eligen.assistant.language.inflection import article
+from eligen.assistant.language.inflection import article, is_plural
 from eligen.assistant.language.nounphrase import NounPhraseReader
 from eligen.assistant.language.opening import read_opening
 from eligen.assistant.language.tokens import tokenise
@@ -81,9 +81,7 @@ class Prompts:
         named = newcomer.name or name
         words = (word for word in newcomer.words if word != ",")
         phrase = " ".join(filter(None, (" ".join(words), named, newcomer.tail)))
-        counted = named in self.lexicon.pairs or (
-            named.split()[0:1] and named.split()[0].endswith("s") and " of " in named
-        )
+        counted = named in self.lexicon.pairs or (named and is_plural(named.split()[0]) and " of " in named)
         return phrase if counted else f"{article(phrase)} {phrase}"
 
     def shows(self, prompt: str, word: str) -> bool:

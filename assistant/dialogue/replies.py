@@ -76,6 +76,9 @@ class Known:
         before, after = self.prompts.read(old.prompt if old else ""), self.prompts.read(edit.prompt)
         if old is not None:
             self.entities[edit.id] = old.model_copy(update={"prompt": edit.prompt})
+        added = edit.prompt.removeprefix(old.prompt).split() if old and edit.prompt.startswith(old.prompt) else []
+        if added[1:] and added[0] in ("with", "wearing", "and"):
+            return "gave", " ".join(added[1:])
         if before.name == after.name and before.tail == after.tail:
             new = [words for sort, words in after.groups if (sort, words) not in before.groups]
             made = [f"out of {one[0]}" if one[0] in lists.table("made of") else " ".join(one) for one in new]

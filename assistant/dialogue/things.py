@@ -192,6 +192,9 @@ class ThingReader:
                 phrase.noun.kind in ("abstract", "place", "part")
             )
             cost += 0.15 * (not phrase.determined) + 0.6 * (phrase.determined and not self._pointed(phrase))
+            first = phrase.modifiers[0] if phrase.modifiers else ""
+            cost += 0.4 * (bool(first) and self.lexicon.is_colour(phrase.noun.name))
+            cost += 0.6 * (not phrase.determined and first in self.lists.table("bigger"))
         elif not phrase.definite and "other" not in phrase.text.split():
             cost += 1.5 * (tokens[at] in ("a", "an", "another"))
         elif phrase.text == "the one":
