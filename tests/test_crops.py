@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,6 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eligen.tools.crops import LEAST, TOKEN, Window
+from eligen.tools.generation import Painter
+from eligen.tools.layout import Box, Entity
+from eligen.tools.profiles import get_profile
+from eligen.tools.requests import InpaintRequest
 
 
 def on(height: int, width: int, box: tuple[int, int, int, int]) -> torch.Tensor:
@@ -79,3 +86,70 @@ def test_entities_that_are_elsewhere_are_left_out_unless_they_are_numbered() -> 
     assert cut["entity_masks"][0].getbbox() == (10, 10, 40, 40)
     assert (cut["image"].size, cut["height"], cut["width"], cut["origin"]) == ((64, 64), 64, 64, (0, 0))
     assert window.scene(scene | {"image_prompts": ["?"]})["entity_prompts"] == ["a", "b"]
+
+
+# -- through the painter
+
+
+SIDE = 128
+
+
+@pytest.fixture(scope="module")
+def painter(tiny_model_dir: Path) -> Painter:
+    return Painter(profile=get_profile("mini", model_dir=tiny_model_dir))
+
+
+def edit(tmp_path: Path, box: Box, preset: str) -> InpaintRequest:
+    path = tmp_path / "before.png"
+    if not path.exists():
+        Image.effect_noise((SIDE, SIDE), 90).convert("RGB").save(path)
+    cat, dog = Entity(id="cat-1", prompt="a cat", box=box), Entity(id="dog-1", prompt="a dog", box=FAR)
+    return InpaintRequest(
+        prompt="a cat on grass", entities=(cat, dog), width=SIDE, height=SIDE, seed=3, steps=2, image=str(path),
+        region=(box,), preset=preset,
+    )  # fmt: skip
+
+
+FAR = Box(x0=0.8, y0=0.8, x1=1, y1=1)
+NEAR = Box(x0=0.1, y0=0.1, x1=0.4, y1=0.4)
+
+
+def test_an_edit_computes_its_window_and_leaves_every_other_pixel(painter: Painter, tmp_path: Path) -> None:
+    seen: list[int] = []
+    embedder = painter.model.pipeline.transformer.x_embedder
+    hook = embedder.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[1]))
+    for preset, tokens in (("exact", 64), ("balanced", 25)):
+        seen.clear()
+        request = edit(tmp_path, NEAR, preset)
+        painted = painter.paint(request)
+        assert set(seen) == {tokens}
+        before = np.asarray(Image.open(request.image))
+        after, mask = np.asarray(painted.image), np.asarray(painted.mask) > 0
+        assert np.array_equal(before[~mask], after[~mask])
+        assert (before[mask] != after[mask]).any()
+        assert painter.paint(request).image.tobytes() == painted.image.tobytes()
+    hook.remove()
+
+
+def test_an_edit_of_everything_is_the_whole_picture() -> None:
+    window = Window.around(torch.ones(SIDE, SIDE, dtype=torch.bool))
+    image = Image.effect_noise((SIDE, SIDE), 90)
+    assert window.whole
+    assert window.scene({"image": image})["image"].tobytes() == image.tobytes()
+
+
+def test_tokens_of_a_window_have_the_places_and_the_noise_of_the_whole(painter: Painter) -> None:
+    pipe = painter.model.pipeline
+    window = Window(32, 16, 64, 80, (SIDE, SIDE))
+    texts = torch.zeros(1, 4, 32), torch.zeros(1, 32)
+    whole, part = (
+        pipe.conditioning(*texts, SIDE, SIDE).img_ids,
+        pipe.conditioning(*texts, 64, 80, origin=(32, 16)).img_ids,
+    )
+    assert torch.equal(window.tokens(whole[None])[0], part)
+
+
+def test_previews_of_an_edit_are_whole_pictures(painter: Painter, tmp_path: Path) -> None:
+    shown: list[Image.Image] = []
+    painter.paint(edit(tmp_path, NEAR, "balanced"), on_step=lambda done, total, preview: shown.append(preview()))
+    assert [image.size for image in shown] == [(SIDE, SIDE)] * 2

@@ -15,12 +15,14 @@ from PIL import Image
 
 from eligen.tools import inpainting, transfer
 from eligen.tools.adapters import active_loras
+from eligen.tools.crops import Window
 from eligen.tools.denoising import Callback
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
-from eligen.tools.hardware import Offload, Quantization
+from eligen.tools.hardware import Offload, Quantization, eight_bit
 from eligen.tools.installed import lora_file
 from eligen.tools.loading import Model, Progress, in_context_file, load_model, quiet
+from eligen.tools.presets import PRESETS
 from eligen.tools.profiles import Profile
 from eligen.tools.requests import IN_CONTEXT, GenerateRequest, InpaintRequest, Lora, TransferRequest
 from eligen.tools.resolving import changes, resolved, versions
@@ -62,7 +64,9 @@ class Painter:
         quantization: Quantization | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.profile = profile
+        self.profile, self.quantization = profile, quantization
+        self._gpu = (device or "cuda") if device != "cpu" and torch.cuda.is_available() else None
+        self._alike = partial(Painter, profile=profile, device=device, offload=offload, progress=progress)
         self._say = progress or (lambda line: None)
         self._load = partial(
             load_model, profile, device=device, offload=offload, quantization=quantization, progress=progress
@@ -80,6 +84,11 @@ class Painter:
         """The words that the models know, where they know only some."""
         return Vocabulary.load(self.model.folder) if self.profile.has_vocabulary else None
 
+    @cached_property
+    def _in_eight_bit(self) -> Painter:
+        """The same painter with 8-bit products; UserError when torchao is missing or both do not fit."""
+        return self._alike(quantization=eight_bit(self._gpu or "cpu"))
+
     def paint(self, request: GenerateRequest, *, on_step: OnStep | None = None) -> Painted:
         """Return the request's picture: bit for bit the same each time on one machine.
 
@@ -89,6 +98,8 @@ class Painter:
         """
         if request.profile not in (None, self.profile.name):
             raise UserError(f"{request.id} is for profile {request.profile}, not for {self.profile.name}")
+        if self._gpu and PRESETS[request.preset].quantized and self.quantization is None:
+            return self._in_eight_bit.paint(request, on_step=on_step)
         whole = self.resolve(request)
         if isinstance(whole, TransferRequest):
             painted = self._transferred(whole, on_step)
@@ -103,14 +114,18 @@ class Painter:
         (scene, notices), mask = self._scene(asked), None
         notices += [UNUSED.format(entity.prompt) for entity in request.entities if entity.reference is not None]
         finish: Finish = partial(self.preview, height=request.height, width=request.width)
+        window = None
         if isinstance(request, InpaintRequest):
             repaint, lines = inpainting.prepare(request, self.segmenter)
             notices += lines
             scene |= inpainting.arguments(repaint, request.strength)
-            finish, mask = partial(self._composed, repaint), inpainting.as_mask(repaint.mask)
+            if PRESETS[request.preset].crop_edits:
+                window = Window.around(repaint.mask)
+                scene = window.scene(scene)
+            finish, mask = partial(self._composed, repaint, window=window), inpainting.as_mask(repaint.mask)
         with self._acting(request, request.loras) as lines:
             notices += lines
-            image = self._run(request, scene, finish, on_step)
+            image = self._run(request, scene, finish, on_step, window)
         return Painted(image, request, tuple(notices), mask)
 
     def _transferred(self, request: TransferRequest, on_step: OnStep | None) -> Painted:
@@ -158,8 +173,13 @@ class Painter:
         image: Image.Image = pipeline.image_processor.postprocess(pictures, "pil", [False])[0]
         return image
 
-    def _composed(self, repaint: inpainting.Repaint | transfer.Transfer, latents: torch.Tensor) -> Image.Image:
-        return repaint.composed(self.model.pipeline.decode(latents, *repaint.size)[0].cpu())
+    def _composed(
+        self, repaint: inpainting.Repaint | transfer.Transfer, latents: torch.Tensor, window: Window | None = None
+    ) -> Image.Image:
+        if window is None or not isinstance(repaint, inpainting.Repaint):
+            return repaint.composed(self.model.pipeline.decode(latents, *repaint.size)[0].cpu())
+        part = self.model.pipeline.decode(latents, window.height, window.width)[0].cpu()
+        return repaint.composed(window.laid(repaint.before, part))
 
     def _scene(self, request: GenerateRequest) -> tuple[dict[str, Any], list[str]]:
         """Return the pipeline's arguments that say what to paint where, and notices."""
@@ -195,16 +215,22 @@ class Painter:
                 yield f"prompt cut to its first {most} of {tokens} tokens: {text[:40]!r}..."
 
     def _run(
-        self, request: GenerateRequest, scene: dict[str, Any], finish: Finish, on_step: OnStep | None
+        self,
+        request: GenerateRequest,
+        scene: dict[str, Any],
+        finish: Finish,
+        on_step: OnStep | None,
+        window: Window | None = None,
     ) -> Image.Image:
         pipeline, height, width = self.model.pipeline, request.height, request.width
         noise = pipeline.prepare_noise(height, width, 1, torch.Generator("cpu").manual_seed(request.seed))
-        settings = self._settings(request) | {"latents": noise, "output_type": "latent"}
+        latents = noise if window is None else window.tokens(noise)
+        settings = self._settings(request) | {"latents": latents, "output_type": "latent"}
         if on_step is not None:
             settings["callback_on_step_end"] = _foretelling(finish, on_step)
             settings["callback_on_step_end_tensor_inputs"] = ["pred_original_sample"]
         try:
-            return finish(pipeline(**scene, **settings).images)
+            return finish(pipeline(**settings | scene).images)
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"out of GPU memory at {width}x{height}: choose a smaller size, --offload model or --quantization int8"
@@ -220,6 +246,7 @@ class Painter:
             "true_cfg_scale": request.true_cfg,
             "eligen_on_negative": request.eligen_on_negative,
             "schedule": request.schedule,
+            "preset": PRESETS[request.preset],
             "max_sequence_length": self.profile.max_sequence_length,
             "entity_max_sequence_length": self.profile.entity_max_sequence_length,
         }

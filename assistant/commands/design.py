@@ -18,6 +18,7 @@ from eligen.assistant.commands.options import (
     ModelDir,
     OffloadOption,
     PlannerOption,
+    PresetOption,
     QuantizationOption,
     check_writable,
     note,
@@ -70,6 +71,7 @@ def design(
     style_scale: Annotated[
         float, typer.Option("--style-scale", min=0, max=2, metavar="X", help="How much of that style.")
     ] = 1.0,
+    preset: PresetOption = "exact",
     profile: Annotated[str, typer.Option("--profile", help=PROFILE_HELP)] = DEFAULT_PROFILE,
     planner: PlannerOption = "rules",
     model_dir: ModelDir = None,
@@ -91,7 +93,7 @@ def design(
     if styles:
         own = [style for style in picture.style_images if style.entity is not None]
         picture = picture.model_copy(update={"style_images": (*styles, *own)})
-    settings = {"width": width, "height": height, "steps": steps, "profile": profile, "loras": loras}
+    settings = {"width": width, "height": height, "steps": steps, "preset": preset, "profile": profile, "loras": loras}
     requests = [_request(path, picture, seed=first_seed + k, **settings) for k, path in enumerate(paths)]
     _print_layout(picture)
     easel = Easel(device=device, offload=offload, quantization=quantization)

@@ -36,6 +36,9 @@ OffloadOption = Annotated[
 QuantizationOption = Annotated[
     str | None, typer.Option("--quantization", help="Smaller weights for the large models: int8, fp8 or nf4.")
 ]
+PresetOption = Annotated[
+    str, typer.Option("--preset", help="Quality against time: exact (the paper's), balanced or fast.")
+]
 
 _SIDE: TypeAdapter[int] = TypeAdapter(Side)
 
