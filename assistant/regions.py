@@ -42,7 +42,8 @@ def repainted(old: Layout, new: Layout, edits: Sequence[LayoutEdit], *, margin: 
         and (before.get(entity.id) != entity or entity.id in again)
     ]
     own = {entity.id for entity in anew}
-    places = tuple(dict.fromkeys(grown(box, margin) for box in _places(old, new, again, own)))
+    left = tuple(_places(old, new, again, own))
+    places = tuple(dict.fromkeys(grown(box, margin) for box in left))
     moved = tuple(carried.values())
     if new.background != old.background:
         keep = tuple(entity.box for entity in new.entities if entity in old.entities and entity.id not in again)
@@ -55,7 +56,11 @@ def repainted(old: Layout, new: Layout, edits: Sequence[LayoutEdit], *, margin: 
         for entity in new.entities
         if entity.id not in own and any(entity.box.intersection(place) for place in places)
     ]
-    by_words = tuple(entity for entity in touched if entity.reference is None or entity.id in carried)
+    by_words = tuple(
+        entity
+        for entity in touched  # a touch by the margin is no reason to transfer a thing again
+        if entity.reference is None or entity.id in carried or not any(entity.box.intersection(box) for box in left)
+    )
     partly = [entity for entity in touched if entity not in by_words and not _hidden(entity, new)]
     fields = {"region": places, "entities": plain(by_words), "carried": moved}
     return Change(fields if places else None, transfer(new, anew, partly, places, margin=margin))

@@ -28,7 +28,7 @@ from eligen.assistant.plan import (
 from eligen.assistant.turns import Finding
 from eligen.tools.errors import ToolError
 from eligen.tools.layout import Box, Entity, Layout
-from eligen.tools.requests import GenerateRequest, InpaintRequest
+from eligen.tools.requests import GenerateRequest, RepaintRequest
 
 LEFT, RIGHT = Box(x0=0.0, y0=0.25, x1=0.5, y1=0.75), Box(x0=0.5, y0=0.25, x1=1.0, y1=0.75)
 CAT = Entity(id="cat-1", prompt="a red cat", box=LEFT)
@@ -100,11 +100,11 @@ class Sketcher:
         noise = random.Random(f"{request.seed} {request.prompt}").randbytes(3 * request.width * request.height)
         fresh = Image.frombytes("RGB", (request.width, request.height), noise)
         image, mask = fresh, None
-        if isinstance(request, InpaintRequest):
+        if isinstance(request, RepaintRequest):
             mask = Image.new("L", fresh.size)
             with Image.open(Path(request.image)) as before:
                 image = before.convert("RGB")
-            for box in request.region:
+            for box in getattr(request, "region", ()) or [entity.box for entity in request.entities]:
                 area = box.pixels(request.width, request.height)
                 image.paste(fresh.crop(area), area)
                 mask.paste(255, area)
