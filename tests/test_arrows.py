@@ -45,6 +45,7 @@ LIGHT = [
     "eligen.assistant.planning",
     "eligen.assistant.routing",
     "eligen.tools.errors",
+    "eligen.tools.installed",
     "eligen.tools.layout",
     "eligen.tools.metadata",
     "eligen.tools.requestfiles",
