@@ -66,8 +66,13 @@ def shifted(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
 TIMES: dict[str, Times] = {"tilted": unweighted, "reference": reference, "shifted": shifted}
 
 
-def flow_error(model: nn.Module, batch: Batch, times: Times, guidance: float | None) -> tuple[Tensor, Tensor]:
-    """Return the squared error of the predicted velocity at random noise levels (B, T, 4C), and weights (B,)."""
+def flow_error(
+    model: nn.Module, batch: Batch, times: Times, guidance: float | None, **told: Any
+) -> tuple[Tensor, Tensor]:
+    """Return the squared error of the predicted velocity at random noise levels (B, T, 4C), and weights (B,).
+
+    `told` is what the attention is told besides the batch's regions.
+    """
     device = batch.latents.device
     level, weight = times(len(batch.latents), device)
     x, target, level = noised(pack(batch.latents), level)
@@ -80,7 +85,7 @@ def flow_error(model: nn.Module, batch: Batch, times: Times, guidance: float | N
         img_ids=positions(rows // 2, columns // 2, device),
         txt_ids=torch.zeros(batch.states.shape[1], 3, device=device),
         guidance=None if guidance is None else torch.full_like(level, guidance),
-        joint_attention_kwargs={"regions": batch.regions},
+        joint_attention_kwargs={"regions": batch.regions, **told},
         return_dict=False,
     )[0]
     return (predicted.float() - target).pow(2), weight
