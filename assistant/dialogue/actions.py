@@ -52,14 +52,21 @@ def remove(work: Work, request: Request) -> None:
     work.do(Remove(ids=ids(things(work, request))))
 
 
+@does("remove half")
+def remove_half(work: Work, request: Request) -> None:
+    """Remove the later half of things."""
+    found = things(work, request)
+    if len(found) < 2:
+        raise Refused(f"There is only one {noun_of(found[0], work.lists.lexicon).name}.")
+    work.do(Remove(ids=ids(found[(len(found) + 1) // 2 :])))
+
+
 @does("remove from")
 def remove_from(work: Work, request: Request) -> None:
     """Remove what is on things."""
     under = things(work, request)
     spot = Spot("", relation="on", of=tuple(Reference(entity.id, kind="id") for entity in under))
-    foot = min(entity.box.y0 + 0.75 * entity.box.height for entity in under)  # lower is beside it, not on it
-    others = [entity for entity in work.layout.entities if entity not in under and entity.box.y1 <= foot]
-    on = [entity for entity in others if is_at(spot, entity, lambda spot: under)]
+    on = [entity for entity in work.layout.entities if entity not in under and is_at(spot, entity, lambda _: under)]
     if not on:
         raise Refused(f"There is nothing on the {noun_of(under[0], work.lists.lexicon).name}.")
     work.do(Remove(ids=ids(on)))

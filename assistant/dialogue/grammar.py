@@ -60,7 +60,7 @@ class DialogueGrammar(Grammar):
             "NEW": news.newcomer, "NEWS": news.newcomers, "COUNTED": news.counted, "NOUN": news.noun,
             "WORDS": scenery.words, "REST": scenery.rest, "SETTING": scenery.setting, "WEATHER": scenery.weather,
             "STYLE": scenery.style, "STYLE_WORDS": scenery.words, "STYLE_BEFORE": scenery.style_before,
-            "PICTURED": pictures.pictured, "NAME": pictures.name,
+            "TONE": scenery.tone, "PICTURED": pictures.pictured, "NAME": pictures.name,
             "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FIX": _fix,
         }  # fmt: skip
         super().__init__(lists.lists, lists.frames["named"], slots)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import IT, does, dress, things
+from eligen.assistant.dialogue.kinds import noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, name, place
 from eligen.assistant.dialogue.references import resolve
@@ -152,6 +153,21 @@ def align(work: Work, request: Request) -> None:
     if not steps:
         work.said.append("They stand on one line already.")
     _all(work, steps)
+
+
+@does("flank")
+def flank(work: Work, request: Request) -> None:
+    """Put things on both sides of others: the first half to the left, the rest to the right."""
+    flanking = things(work, request)
+    hosts = [entity.id for entity in resolve(work, request.get("host"))]
+    if len(flanking) < 2:
+        raise Refused(f"One {noun_of(flanking[0], work.lists.lexicon).name} cannot be on both sides.")
+    order = sorted(flanking, key=lambda entity: entity.box.centre[0])
+    half = (len(order) + 1) // 2
+    for side, moved in (("left", order[:half]), ("right", order[half:])):
+        some = tuple(entity.id for entity in moved)
+        work.do(Move(ids=some, place=Place.model_validate({"relation": side, "of": tuple(hosts)})))
+    work.attend(entity.id for entity in flanking)
 
 
 @does("gather", "spread")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from eligen.assistant.dialogue.actions import adorn, does, dress, ids, things
@@ -11,10 +12,11 @@ from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Reques
 from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work, changes
+from eligen.assistant.language.inflection import article
 from eligen.assistant.plan import Background, Describe, LayoutEdit, Move, Place, Redo, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
-FEW = 3
+COLOURS = ("red", "blue", "yellow", "green", "orange", "purple", "pink", "white", "black", "brown", "grey", "turquoise")
 
 
 @does("describe")
@@ -27,7 +29,23 @@ def describe(work: Work, request: Request) -> None:
         words = work.prompts.read(model.prompt).words("colour")
         if not words:
             raise Refused(f"I do not know the colour of {model.prompt}.")
-    dress(work, things(work, request), words)
+    try:
+        found = things(work, request)
+    except Missing as missing:
+        if missing.reference.noun is None or missing.reference.noun.name not in work.layout.background.split():
+            raise
+        work.do(Background(prompt=_setting(work.layout.background, words)))
+        return
+    dress(work, found, words)
+
+
+def _setting(background: str, words: Sequence[str]) -> str:
+    """Return a background of another look: "a modern kitchen"."""
+    article_, _, rest = background.partition(" ")
+    if article_ in ("a", "an"):
+        bare = " ".join((*words, rest))
+        return f"{article(bare)} {bare}"
+    return " ".join((article_, *words, rest)) if article_ == "the" else " ".join((*words, background))
 
 
 @does("tail")
@@ -90,7 +108,7 @@ def weather(work: Work, request: Request) -> None:
         for part in work.layout.background.split(", ")
         if (part and (part in WEATHERS) != (new in WEATHERS)) or part not in known
     ]
-    work.do(Background(prompt=", ".join([*filter(None, kept), new])))
+    work.do(Background(prompt=", ".join(filter(None, [*kept, new, request.get("more")]))))
 
 
 @does("scenery")
@@ -118,6 +136,36 @@ def style(work: Work, request: Request) -> None:
         work.do(Style(reference=sent(work, pictured).reference))
     else:
         work.do(Style(prompt=words))
+
+
+@does("tone")
+def tone(work: Work, request: Request) -> None:
+    """Add light or colours to the style."""
+    kept = [old for old in work.layout.style.split(", ") if old and old not in work.lists.table("tones").values()]
+    work.do(Style(prompt=", ".join((*kept, request.get("TONE")))))
+
+
+@does("recolour")
+def recolour(work: Work, request: Request) -> None:
+    """Give each thing a colour that none of them has."""
+    described_things = things(work, request)
+    taken = {word for e in described_things for word in work.prompts.read(e.prompt).words("colour")}
+    free = [colour for colour in COLOURS if colour not in taken]
+    for entity, colour in zip(described_things, free, strict=False):
+        dress(work, [entity], (colour,))
+    work.attend(ids(described_things))
+
+
+@does("not look")
+def not_look(work: Work, request: Request) -> None:
+    """Ask what a thing should look like that is not to look as it does."""
+    work.otherwise = f"How should the {noun_of(things(work, request)[0], work.lists.lexicon).name} look instead?"
+
+
+@does("complaint")
+def complaint(work: Work, request: Request) -> None:
+    """Offer a way back."""
+    work.otherwise = "Sorry. Say undo to take the last change back, or tell me what should be different."
 
 
 @does("no style")

@@ -10,6 +10,7 @@ from eligen.tools.layout import Box, Entity
 
 LEVEL = 0.04  # centres closer than this are level
 NEXT = 0.12
+FOOT = 0.75  # of the height: what ends lower stands beside a thing rather than on it
 NO_PICK = frozenset(("and", ",", "same", "single", "only", "very", "own", "far", "whole"))
 KEYS: dict[str, Callable[[Box], float]] = {
     "left": lambda box: box.centre[0],
@@ -158,7 +159,7 @@ def distance(relation: str, box: Box, hosts: Sequence[Box]) -> float:
         "right": all(x <= cx for cx, _ in centres),
         "above": all(y >= cy for _, cy in centres),
         "below": all(y <= cy for _, cy in centres),
-        "on": all(y >= cy for _, cy in centres) or near > NEXT / 2,
+        "on": all(box.y1 > host.y0 + FOOT * host.height for host in hosts) or near > NEXT / 2,
         "inside": near > 0,
         "between": len(centres) > 1 and not min(xs) < x < max(xs),
         "front": near > NEXT,

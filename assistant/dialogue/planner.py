@@ -232,6 +232,8 @@ class Conversation:
             edits = trial._edits(trial.work())
         except (Unclear, Missing, Refused):
             return Plan(reply=absent(missing))
+        if reference.text.split()[0] in ("a", "an", "some"):
+            return trial.plan()
         yes = Option(label=f"yes, add {described(reference)}", edits=edits)
         return Plan(reply="", question=Question(text=shall_i_add(missing), options=(yes, Option(label="no, leave it"))))
 

@@ -83,6 +83,8 @@ class Resolver:
         if not named:
             raise Missing(reference)
         found = self.picker(reference).narrowed(named, strictly=False)
+        if not found and reference.where and len(named) == 1:
+            return named  # "put the lamp on the table, between the mugs", where it is not yet on the table
         if not found:
             raise Missing(reference, named)
         return self._few(reference, found)
@@ -96,6 +98,10 @@ class Resolver:
         now = [entity for entity in groups[0] if entity in found] if groups else []
         if said[0] in ("that", "this", "these", "those") and len(now) == wanted:
             return now
+        before = {entity.id: entity for entity in self.work.context.layouts[-1].entities}
+        still = [entity for entity in found if before.get(entity.id) == entity]
+        if len(still) == wanted and len(still) < len(found) and not now:
+            return still  # "make the white dog brown and the brown one white"
         if not reference.definite or ("of" in said and said[0] not in ("the", "this", "that")):
             return found[-wanted:]
         raise Unclear(reference, found)

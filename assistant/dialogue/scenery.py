@@ -11,7 +11,7 @@ from eligen.assistant.language.tokens import is_mark
 
 ARTICLES = ("a", "an", "the")
 LONGEST = 12
-PARTING = frozenset(("but", "please", "instead", "thanks"))
+PARTING = frozenset(("but", "please", "instead", "thanks", "rather"))
 NO_STYLE = PARTING | {"this", "that", "these", "it", "everything", "call", "name"}
 
 
@@ -63,6 +63,11 @@ class SceneryReader:
             yield Slotted(hit[0], hit[1])
         if hit := self.lexicon.phrases("moments").match(text.tokens, at):
             yield Slotted(hit[0], at + hit[1])
+
+    def tone(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read light and colours of the whole picture: "warmer", "less colourful"."""
+        if hit := self.lists.find("tones", text.tokens, at):
+            yield Slotted(hit[0], hit[1])
 
     def style(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read a style by its name: "an oil painting", "pixel art", "a low-poly 3d render", "watercolour style"."""

@@ -14,6 +14,7 @@ from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number
 
 REACH = 12
+COMMA = 0.3  # "the cat, the dog" alone is seldom one list
 JOINERS = ("and", ",", "or", "plus", "&")
 BUT = ("but", "except", "besides", "excluding", "without")
 EVERY = ("all", "each", "every", "both", "any", "either")
@@ -37,9 +38,10 @@ class ThingReader:
         open_ends = [Slotted((), at)]
         while open_ends:
             done, start, cost = open_ends.pop()
+            loosely = COMMA if len(done) == 1 and text.tokens[start - 1] == "," else 0.0
             for reference, end, extra in text.slot("THING", start):
                 listed = Slotted((*done, reference), end, cost + extra)
-                found.append(listed)
+                found.append(listed._replace(cost=listed.cost + loosely))
                 joined = self._joined(text, end)
                 if joined and len(listed.value) < REACH:
                     open_ends.append(Slotted(listed.value, joined, listed.cost))
