@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from langgraph.checkpoint.serde.types import RESUME
+from langgraph.constants import START
 from langgraph.types import Command
 
 from eligen.assistant.agents.critic import Eye
@@ -170,10 +171,8 @@ class Session:
     @property
     def unfinished(self) -> str | None:
         """The message of a turn that was cut off, by a killed process for one; `resume` finishes it."""
-        snapshot = self._snapshot()
-        if not snapshot.next or self._waits():
-            return None
-        return str((self._answered() or snapshot.values)["text"])
+        message = self._answered() or self._under_way()
+        return str(message["text"]) if message and not self._waits() else None
 
     def picture_of(self, version: int) -> Path | None:
         """Return the file of a version's picture, None where it has none."""
@@ -268,12 +267,12 @@ class Session:
 
     def _tidy(self) -> None:
         """Delete what a killed process left: the checkpoints of a turn that was finished, and pictures nobody wants."""
-        snapshot = self._snapshot()
-        finished = 0 < snapshot.values.get("turn", 0) <= len(self.turns) and not self._waits()
-        if finished or not snapshot.next:
+        state = self._under_way()
+        finished = 0 < state.get("turn", 0) <= len(self.turns) and not self._waits()
+        if finished or not state:
             self._forget()
         else:
-            self._store.sweep(json.dumps([snapshot.values, self._writes()], default=str))
+            self._store.sweep(json.dumps([state, self._writes()], default=str))
 
     def _forget(self) -> None:
         """Give up the turn that is under way."""
@@ -282,6 +281,12 @@ class Session:
 
     def _snapshot(self) -> StateSnapshot:
         return self._graph.get_state(self._config)
+
+    def _under_way(self) -> dict[str, Any]:
+        """Return the state of the turn that is under way, its message before the first node, nothing without one."""
+        saved = self._saver.get_tuple(self._config)
+        values = saved.checkpoint["channel_values"] if saved else {}
+        return dict(values.get(START) or values)
 
     def _writes(self) -> list[tuple[str, str, Any]]:
         """Return what nodes have written since the last checkpoint: (task, channel, value)."""

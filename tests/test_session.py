@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -261,6 +263,32 @@ class Namer(Planner):
     def plan(self, text: str, context: Context) -> Plan:
         names = tuple(NamedReference(name="bob", reference=one) for one in context.attachments)
         return super().plan(text, context).model_copy(update={"names": names})
+
+
+class Dying(Planner):
+    """Dies of the first message."""
+
+    def plan(self, text: str, context: Context) -> Plan:
+        raise Killed
+
+
+@pytest.mark.parametrize("checkpoints", [2, 1])
+def test_a_turn_that_was_cut_off_before_it_was_planned_is_resumed(open_session: Open, tmp_path: Path, checkpoints: int):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "x.png")
+    session = open_session(planner=Dying())
+    with pytest.raises(Killed):
+        session.send("a red cat and a blue dog", [tmp_path / "x.png"])
+    file = session.folder / "checkpoints.sqlite"
+    session.close()
+    with closing(sqlite3.connect(file)) as database, database:
+        ids = sorted(row[0] for row in database.execute("SELECT checkpoint_id FROM checkpoints"))
+        assert len(ids) == 2
+        database.executemany("DELETE FROM checkpoints WHERE checkpoint_id = ?", [(one,) for one in ids[checkpoints:]])
+    again = open_session(planner=Namer())
+    assert again.unfinished == "a red cat and a blue dog"
+    turn = again.resume()
+    assert (turn.painted, again.layout) == (True, SCENE)
+    assert set(turn.attachments) < files(again)
 
 
 def test_attached_pictures_are_kept_and_shown_to_the_planner(open_session: Open, tmp_path: Path):
