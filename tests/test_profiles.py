@@ -12,7 +12,7 @@ import pytest
 
 from eligen.tools.downloads import fetch, fetch_file
 from eligen.tools.errors import UserError
-from eligen.tools.hardware import Memory, plan_device
+from eligen.tools.hardware import Memory, Quantization, plan_device, verdict
 from eligen.tools.manifest import check_folder, component_bytes, identity, picture_side, verify_manifest, write_manifest
 from eligen.tools.profiles import FLUX_DEV, MINI, PROFILES, HubFiles, get_profile
 
@@ -285,3 +285,21 @@ def test_the_mirror_stands_in_and_says_so(hub: str, tmp_path: Path) -> None:
 def test_neither_hub_nor_mirror(hub: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not answer either"):
         fetch_file(files(f"{hub}/missing", mirror="http://127.0.0.1:9/x"), lambda line: None, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("memory", "quantization", "line"),
+    [
+        (SERVER, None, "fits: 36.7 GB of GPU memory at most"),
+        (WORKSTATION, None, "fits with --offload group: 5.0 GB of GPU memory at most"),
+        (WORKSTATION, "fp8-dynamic", "fits: 20.7 GB of GPU memory at most"),
+        (LAPTOP, None, "no GPU found, and a model of 33.7 GB takes hours"),
+        (Memory(12 * GB, 8 * GB), None, "not enough GPU memory: 36.7 GB needed"),
+    ],
+)
+def test_which_preset_fits_is_said_in_words(memory: Memory, quantization: Quantization | None, line: str) -> None:
+    assert verdict(FLUX_SIZES, memory, dtype="bfloat16", quantization=quantization).startswith(line)
+
+
+def test_small_models_fit_a_laptop() -> None:
+    assert verdict({"transformer": 23_000_000}, LAPTOP, dtype="float32") == "fits: 0.1 GB of main memory at most"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch._dynamo.testing import CompileCounter
 
 from eligen.tools import regions as region_tables
+from eligen.tools.compiled import compiled_blocks
 from eligen.tools.conditions import Conditioning
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import UserError
@@ -166,11 +167,14 @@ def test_a_compiled_block_serves_new_layouts_and_pictures() -> None:
 
     expected = [picture(seed) for seed in range(3)]
     counter = CompileCounter()
-    for block in (*transformer.transformer_blocks, *transformer.single_transformer_blocks):
-        block.compile(backend=counter, fullgraph=True)
-    found = [picture(seed) for seed in range(3)]
+    found = []
+    for seed in range(3):
+        with compiled_blocks(transformer, torch.device("cpu"), counter):
+            found.append(picture(seed))
     assert counter.frame_count == 2  # one of each kind of block
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    assert torch.equal(picture(0), expected[0])
+    assert counter.frame_count == 2  # and outside nothing is compiled
 
 
 # -- the choice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from eligen.tools.attention import regional_attention
+from eligen.tools.compiled import compiled_blocks
 from eligen.tools.conditions import Background, Conditioning
 from eligen.tools.precomputed import precomputed
 from eligen.tools.presets import EXACT, Preset
@@ -50,6 +52,7 @@ class DenoisingMixin:
         with (
             regional_attention(self.transformer),
             precomputed(self.transformer, scheduler.timesteps, told, self.guidance_scale),
+            self._compiled(preset, latents.device),
             self.progress_bar(total=steps) as progress,
         ):
             for step, timestep in enumerate(scheduler.timesteps):
@@ -77,6 +80,11 @@ class DenoisingMixin:
                 progress.update()
         self._current_timestep = None
         return latents
+
+    def _compiled(self, preset: Preset, device: torch.device) -> AbstractContextManager[None]:
+        """Return compiled blocks where a preset asks for them and that pays: on a GPU."""
+        fast = preset.compiled and device.type == "cuda"
+        return compiled_blocks(self.transformer, device) if fast else nullcontext()
 
     def predict_guided(
         self,

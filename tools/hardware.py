@@ -81,6 +81,35 @@ def plan_device(
     return device
 
 
+def peak_memory(
+    sizes: Mapping[str, int],
+    device: str,
+    *,
+    dtype: DType,
+    offload: Offload | None = None,
+    quantization: Quantization | None = None,
+) -> float:
+    """Return the bytes that painting takes at its peak in the device's memory, as `plan_device` counts them."""
+    loaded = _loaded_sizes(sizes, dtype, quantization)
+    return 1.1 * sum(loaded.values()) if device == "cpu" else _on_gpu(loaded, offload)
+
+
+def verdict(sizes: Mapping[str, int], memory: Memory, *, dtype: DType, quantization: Quantization | None = None) -> str:
+    """Return in words whether these models fit this machine, and with which option."""
+    choices: tuple[Offload | None, ...] = (None, "model", "group", "sequential")
+    refusals = []
+    for offload in choices if memory.gpu is not None else (None,):
+        try:
+            device = plan_device(sizes, memory, dtype=dtype, offload=offload, quantization=quantization)
+        except UserError as refusal:
+            refusals.append(str(refusal))
+            continue
+        needed = _gb(peak_memory(sizes, device, dtype=dtype, offload=offload, quantization=quantization))
+        where = "main" if device == "cpu" else "GPU"
+        return f"fits{f' with --offload {offload}' if offload else ''}: {needed} of {where} memory at most"
+    return refusals[0]
+
+
 def _loaded_sizes(sizes: Mapping[str, int], dtype: DType, quantization: Quantization | None) -> dict[str, float]:
     widen = 2 if dtype == "float32" else 1
     shrink = _SHRINK[quantization] if quantization else 1
@@ -88,14 +117,23 @@ def _loaded_sizes(sizes: Mapping[str, int], dtype: DType, quantization: Quantiza
 
 
 def _check_gpu(loaded: Mapping[str, float], ram: int, gpu: int, offload: Offload | None) -> None:
-    total, largest = sum(loaded.values()), max(loaded.values())
+    needed = _on_gpu(loaded, offload)
     if offload is None:
+        largest = max(loaded.values())
         advice = "--offload model" if largest + _WORKSPACE <= gpu else "--offload group, or --quantization nf4"
-        _check_fits("GPU memory", gpu, total + _WORKSPACE, f"use {advice}")
+        _check_fits("GPU memory", gpu, needed, f"use {advice}")
         return
-    on_gpu = {"model": largest + _WORKSPACE, "group": _GROUP_WORKSPACE, "sequential": _WORKSPACE}[offload]
+    total = sum(loaded.values())
     _check_fits("main memory", ram, total, "use --quantization int8 or nf4, or --profile mini")
-    _check_fits("GPU memory", gpu, min(on_gpu, total + _WORKSPACE), "use --offload sequential, or --quantization nf4")
+    _check_fits("GPU memory", gpu, needed, "use --offload sequential, or --quantization nf4")
+
+
+def _on_gpu(loaded: Mapping[str, float], offload: Offload | None) -> float:
+    """Return the bytes of GPU memory that painting takes at its peak."""
+    whole, largest = sum(loaded.values()) + _WORKSPACE, max(loaded.values())
+    if offload is None:
+        return whole
+    return min({"model": largest + _WORKSPACE, "group": _GROUP_WORKSPACE, "sequential": _WORKSPACE}[offload], whole)
 
 
 def _check_fits(where: str, free: int, needed: float, advice: str) -> None:

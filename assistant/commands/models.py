@@ -27,6 +27,21 @@ def installed(context: typer.Context) -> None:
 
 
 @models.command()
+def check() -> None:
+    """Show which presets fit this machine, and what memory each takes at most."""
+    from eligen.tools.hardware import eight_bit, free_memory, verdict
+    from eligen.tools.presets import PRESETS
+
+    memory = free_memory()
+    for profile in map(get_profile, PROFILES):
+        sizes = component_bytes(profile.folder) if profile.folder else dict(profile.component_bytes)
+        for name, preset in PRESETS.items():
+            small = eight_bit("cuda") if preset.quantized and memory.gpu is not None else None
+            fits = verdict(sizes, memory, dtype=profile.dtype, quantization=small)
+            say(f"{profile.name + ', ' + name:<20} {preset.summary}\n{'':20} {fits}")
+
+
+@models.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A LoRA: .safetensors, or .bin or .pt of nothing but tensors.")],
     name: Annotated[str | None, typer.Option("--name", help="What to call it. [default: the file's name]")] = None,
