@@ -194,6 +194,13 @@ def add(work: Work, request: Request) -> None:
     work.attend(added)
 
 
+@does("more of")
+def more_of(work: Work, request: Request) -> None:
+    """Add more of what is there: "two more of those birds"."""
+    new: Newcomer = request.get("NOUN")
+    add(work, request.put("NEWS", (replace(new, count=request.get("NUMBER") or new.count, more=True),)))
+
+
 def _fitting(work: Work, new: Add) -> Add:
     """Return an addition as small as it must be for its relation to hold."""
     relation = new.place.relation if new.place else None

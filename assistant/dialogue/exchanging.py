@@ -12,7 +12,7 @@ from eligen.assistant.dialogue.places import in_place_of, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.items import MOST
-from eligen.assistant.plan import Add, Duplicate, Move, Place, Remove, Replace, SetCount, Swap
+from eligen.assistant.plan import Add, Background, Duplicate, Move, Place, Remove, Replace, SetCount, Swap
 from eligen.tools.layout import Entity
 
 EXCHANGING = frozenset(("swap", "exchange", "switch", "interchange", "trade", "swapping", "exchanging", "switching"))
@@ -40,7 +40,13 @@ def exchange(work: Work, request: Request) -> None:
     if new.noun is not None and new.words and _is_it(request) and examples(work, new):
         prefer(work, request)  # "make it a spotted book", of a book that is there
         return
-    old = things(work, request)
+    try:
+        old = things(work, request)
+    except Missing as missing:
+        if missing.reference.noun is None or missing.reference.noun.name not in work.layout.background.split():
+            raise
+        work.do(Background(prompt=new.text))
+        return
     there = [entity for entity in there if entity not in old]
     if len(there) == 1 and len(old) == 1:
         if first in EXCHANGING:

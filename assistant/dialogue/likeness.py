@@ -13,10 +13,11 @@ from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.references import invite
 from eligen.assistant.dialogue.wordlists import WordLists
-from eligen.assistant.dialogue.work import Ids, Missing, Unattached, Work
+from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Work
 from eligen.assistant.plan import Add, NamedReference, Replace, Style, Transfer
 
 ATTACH = "Attach the picture you mean."
+POINTING = ("it", "this", "that", "these", "this one", "that one")
 THING = "an object"  # what a picture shows where nobody said it
 
 
@@ -95,6 +96,8 @@ def replace_pictured(work: Work, request: Request) -> None:
 def add_pictured(work: Work, request: Request) -> None:
     """Add what a picture shows."""
     pictured: Pictured = request.get("PICTURED")
+    if pictured.text in POINTING and not work.context.attachments:
+        raise Refused(ATTACH)  # "put it on the left" is more likely about what is there
     picture = sent(work, pictured)
     prompt = _prompt(work, pictured, picture) or pictured.name.capitalize() or THING
     spot = request.get("PLACE")

@@ -126,7 +126,7 @@ class NewcomerReader:
         known = (self.lexicon.is_adjective, self.lexicon.is_participle, self.lists.set("patterns").__contains__)
         tables = (self.lists.table("big"), self.lists.set("more colours"), self.lists.set("shades"), MORE, ("and", ","))
         odd = [w for w in phrase.modifiers if not any(f(w) for f in known) and not any(w in t for t in tables)]
-        return cost + 0.15 * len(odd)
+        return cost + 0.15 * len(odd) + len(self.lists.orders & {*odd})
 
     def _with_tail(self, text: Sentence, new: Newcomer, end: int, cost: float) -> Iterator[Slotted]:
         """Yield a new thing with its pose, what it has, or what it is made of: "sleeping", "with a red hat"."""

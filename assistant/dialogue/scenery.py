@@ -12,7 +12,7 @@ from eligen.assistant.language.tokens import is_mark
 ARTICLES = ("a", "an", "the")
 LONGEST = 12
 PARTING = frozenset(("but", "please", "instead", "thanks", "rather"))
-NO_STYLE = PARTING | {"this", "that", "these", "it", "everything", "call", "name"}
+NO_STYLE = PARTING | {"this", "that", "these", "it", "everything", "call", "name", "is", "are", "be", "was"}
 
 
 class SceneryReader:

@@ -202,6 +202,7 @@ class ThingReader:
         elif phrase.text == "the one":
             cost += 0.2
         for word in phrase.modifiers:
+            cost += 1.0 * (word in self.lists.orders)
             cost += 0.0 if self._picks(word) or word in ("and", ",", "other") else 0.25
         return cost + 0.3 * (tokens[at] in OPEN)
 

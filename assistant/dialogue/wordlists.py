@@ -60,6 +60,12 @@ class WordLists:
         return frozenset(word for word in verbs | tables | self.lexicon.colours if len(word) > 2)
 
     @cached_property
+    def orders(self) -> frozenset[str]:
+        """The words that orders begin with, which are no adjectives: "add", "remove"."""
+        names = ("add", "remove", "put", "make", "change", "swap", "duplicate", "keep")
+        return frozenset(phrase.split()[0] for name in names for phrase in self.lists[name]) - self.lexicon.adjectives
+
+    @cached_property
     def known(self) -> frozenset[str]:
         """Every word that any list knows."""
         lexicon = self.lexicon
