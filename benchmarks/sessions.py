@@ -1,9 +1,10 @@
 """What does a session cost? python -m benchmarks.sessions [--sessions N] [--turns N] [--profile P] [--steps N]
 
 Scripted sessions through all that a conversation goes through: the graph's nodes, the painter, rows on the disk. For
-every session: how long a turn takes and how much of it is not painting, what a turn adds on the disk beside its
-pictures, the largest difference of a pixel outside the turns' masks (must be 0), how long it takes to open the session
-again, and how many entities an independent eye recognises after the first turn and after the last.
+every session: how long a turn takes and how much of it is not painting, the most that a turn adds on the disk beside
+its pictures, the largest difference of a pixel outside the turns' masks (must be 0), how visible the edges of what was
+repainted are (1 is as before), how long it takes to open the session again, and how many entities an independent eye
+recognises after the first turn and after the last.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,11 +25,11 @@ from benchmarks.eye import Eye, trained
 from eligen.assistant.context import Context
 from eligen.assistant.plan import Plan
 from eligen.assistant.session import Session
-from eligen.assistant.store import HOME_VARIABLE
 from eligen.tools.generation import OnStep, Painted, Painter
-from eligen.tools.measures import difference_outside
+from eligen.tools.measures import difference_outside, seam
 from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES, get_profile
 from eligen.tools.requests import GenerateRequest
+from eligen.tools.userfolder import HOME_VARIABLE
 from training.scenes import World
 
 
@@ -66,6 +68,7 @@ class Course:
     painting: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
     differences: list[int] = field(default_factory=list)
+    seams: list[float] = field(default_factory=list)
     first: list[bool] = field(default_factory=list)
     last: list[bool] = field(default_factory=list)
     reopening: float = 0.0
@@ -73,26 +76,26 @@ class Course:
     def __str__(self) -> str:
         rest = mean(whole - painted for whole, painted in zip(self.seconds, self.painting, strict=True))
         return (
-            f"{len(self.seconds):<6} {mean(self.seconds):<14.2f} {rest:<12.3f} {mean(self.bytes[1:]):<13.0f} "
-            f"{max(self.differences):<19} {self.reopening:<10.3f} "
+            f"{len(self.seconds):<6} {mean(self.seconds):<14.2f} {rest:<12.3f} {max(self.bytes[1:]):<17} "
+            f"{max(self.differences):<8} {mean(self.seams):<5.2f} {self.reopening:<10.3f} "
             f"{sum(self.first)} of {len(self.first)}, {sum(self.last)} of {len(self.last)}"
         )
 
 
-def hold(painter: Painter, eye: Eye, options: argparse.Namespace, seed: int) -> Course:
-    """Hold a session of so many turns and return what was measured."""
+def hold(painter: Painter, eye: Eye | None, *, turns: int, steps: int | None, seed: int) -> Course:
+    """Hold a session of so many turns and return what was measured; without an eye nothing is recognised."""
     course, timed, nouns = Course(), Timed(painter), list(painter.vocabulary.nouns) if painter.vocabulary else []
-    settings = {
+    settings: dict[str, Any] = {
         "planner": ScriptedPlanner(Script(nouns_of(painter), seed)),
         "painter": timed,
-        "profile": options.profile,
+        "profile": painter.profile.name,
         "seed": seed,
-        "steps": options.steps,
+        "steps": steps,
     }
     with Session.open(f"bench-{seed}", **settings) as session:
-        for number in range(options.turns + 1):
+        for number in range(turns + 1):
             _turn(session, timed, course)
-            if number in (0, options.turns) and session.picture and session.layout:
+            if eye and number in (0, turns) and session.picture and session.layout:
                 seen = recognised(eye, nouns, Image.open(session.picture), session.layout)
                 course.first, course.last = (seen, seen) if number == 0 else (course.first, seen)
     start = perf_counter()
@@ -111,7 +114,9 @@ def _turn(session: Session, timed: Timed, course: Course) -> None:
     mask = session.mask_of(turn.version) if turn.painted else None
     if before and session.picture and mask:
         repainted = np.asarray(Image.open(mask)) > 0
-        course.differences.append(difference_outside(Image.open(before), Image.open(session.picture), repainted))
+        old, new = Image.open(before), Image.open(session.picture)
+        course.differences.append(difference_outside(old, new, repainted))
+        course.seams.append(seam(new, repainted) / seam(old, repainted))
 
 
 def size_of(session: Session) -> int:
@@ -128,13 +133,13 @@ def main() -> None:
     options = parser.parse_args()
     painter = Painter(profile=get_profile(options.profile))
     assert painter.vocabulary is not None, "sessions are scripted in a vocabulary's nouns"
-    eye = trained(World(), len(painter.vocabulary.nouns))
-    print("session  turns  seconds a turn  not painting  bytes a turn  difference outside  reopening  recognised")
+    eye = trained(World(), len(painter.vocabulary.nouns), painter.profile.width)
+    print("session  turns  seconds a turn  not painting  most bytes a turn  outside  seam  reopening  recognised")
     courses: list[Course] = []
     with TemporaryDirectory() as folder:
         os.environ[HOME_VARIABLE] = folder
         for seed in range(options.sessions):
-            courses.append(hold(painter, eye, options, seed))
+            courses.append(hold(painter, eye, turns=options.turns, steps=options.steps, seed=seed))
             print(f"{seed:<8} {courses[-1]}", flush=True)
     first, last = [ok for c in courses for ok in c.first], [ok for c in courses for ok in c.last]
     print(f"recognised at first {100 * mean(first):.0f} %, at last {100 * mean(last):.0f} %")
