@@ -92,7 +92,7 @@ def guesses(*nouns: str) -> list[Guess]:
 
 RED = Image.new("RGB", (64, 64), (210, 35, 35))
 THERE, ELSEWHERE, NOWHERE = in_box(CAT.box, 64, 64), in_box(DOG.box, 64, 64), np.zeros((64, 64), bool)
-FEW, MANY = ("dog", "cat"), ("dog", "bus", "house", "tree", "fish", "cat")
+FEW, MANY = ("dog", "cat"), ("dog", "bus", "house", "tree", "fish", "car", "ball", "hat", "cat")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ T = TypeVar("T")
 Thousandth = Annotated[int, Field(ge=0, le=1000)]
 
 ANSWERS = 2
-SEEN_RANK = 5  # a thing is there when its noun is among so many likeliest ones of its crop
+SEEN_RANK = 8  # a thing is there when its noun is among so many likeliest ones of its crop
 PLACED_IOU = 0.3
 COLOUR_AGREES = 0.5
 
