@@ -1,7 +1,7 @@
 # `RUN=` runs the tools of an already active environment instead of uv's.
 RUN ?= uv run
 CHECKED = eligen.assistant eligen.prompts eligen.tools eligen.ui training benchmarks
-BENCHMARKS = mangled painting attention edits sessions control
+BENCHMARKS = mangled painting attention edits sessions control evaluations
 
 .PHONY: check test bench typing
 

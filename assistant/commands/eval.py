@@ -98,14 +98,17 @@ def _run(
     seed: int,
     where: tuple[str, int, str | None],
 ) -> Report:
+    from eligen.assistant.evaluation.agents import label_of
     from eligen.assistant.evaluation.engines import get_engine
     from eligen.assistant.evaluation.evaluators import PAINTED, PLANNED, get_evaluator
     from eligen.assistant.evaluation.evaluators.base import Evaluator, Gatherer
-    from eligen.assistant.evaluation.pages import write_page
+    from eligen.assistant.evaluation.pages import write_page, write_summary
     from eligen.assistant.evaluation.report import make_report, write_report
     from eligen.assistant.evaluation.results import PICTURES, Rows
     from eligen.assistant.evaluation.runner import cases, run
 
+    if len({label_of(text) for text in agents}) < len(agents):
+        raise UserError("two agents have the same label")
     name, workers, address = where
     engine = get_engine(name, workers=workers, address=address)
     known = {text: get_evaluator(text) for text in more}
@@ -120,6 +123,7 @@ def _run(
     made = make_report(suites, todo, rows, seed=seed, repeats=repeats, gatherers=gatherers)
     write_report(made, folder)
     write_page(made, folder, folder / PICTURES)
+    write_summary(made, folder)
     return made
 
 

@@ -29,11 +29,15 @@ SWITCH = {"on": True, "off": False}
 
 @dataclass(frozen=True, eq=False)
 class Agent:
-    """Who is tested. Without an `eye` nothing is judged; `versions` tell two agents of one text apart."""
+    """Who is tested. The `eye` understands attached pictures and, with `critic`, judges painted ones.
+
+    `versions` tell two agents of one text apart.
+    """
 
     planner: Planner
     painter: Paints
     eye: Eye | None = None
+    critic: bool = True
     profile: Profile = field(default_factory=get_profile)
     control: Control = "eligen"
     versions: dict[str, str] = field(default_factory=dict)
@@ -91,7 +95,8 @@ def standard(
     return Agent(
         planner=thinker,
         painter=LazyPainter(profile=chosen, **hardware),
-        eye=get_eye(chosen, getattr(thinker, "model", None), device=hardware.get("device")) if SWITCH[critic] else None,
+        eye=get_eye(chosen, getattr(thinker, "model", None), device=hardware.get("device")),
+        critic=SWITCH[critic],
         profile=chosen,
         control=cast("Control", control),
     )

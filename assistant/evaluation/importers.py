@@ -7,11 +7,12 @@ benchmark is about pictures; their rules of position are kept (checks/positions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from eligen.assistant.evaluation.scenarios import Scenario, Suite
+from eligen.assistant.evaluation.scenarios import Suite
+from eligen.assistant.language.inflection import singular
 from eligen.tools.errors import UserError
 from eligen.tools.userinput import parse_json, read_json_lines, read_text, validated
 
@@ -194,7 +195,7 @@ def _region(value: Raw) -> Raw:
     return {"of": _selector(selector), "where": value["where"], "tracked": bool(value.get("track"))}
 
 
-def _suite(name: str, scenarios: Any, path: Path) -> Suite:
+def _suite(name: str, scenarios: Iterable[Raw], path: Path) -> Suite:
     try:
         made = list(scenarios)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -202,10 +203,8 @@ def _suite(name: str, scenarios: Any, path: Path) -> Suite:
     return validated(Suite, {"name": name, "paint": False, "scenarios": made}, path.name)
 
 
-def _raw(name: str, tags: list[str], text: str, expected: Any) -> Raw:
-    return Scenario.model_validate(
-        {"id": name, "tags": tags, "turns": [{"say": text, "expect": list(expected)}]}
-    ).model_dump()
+def _raw(name: str, tags: list[str], text: str, expected: Iterable[Raw]) -> Raw:
+    return {"id": name, "tags": tags, "turns": [{"say": text, "expect": list(expected)}]}
 
 
 def _text(value: Raw, where: str) -> str:
@@ -229,7 +228,5 @@ def _bare(phrase: str) -> str:
 
 
 def _singular(noun: str) -> str:
-    from eligen.tools.nounphrases import singular
-
     *first, last = noun.split()
-    return " ".join((*first, singular(last) or last))
+    return " ".join((*first, singular(last)))

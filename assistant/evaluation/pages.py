@@ -1,4 +1,4 @@
-"""A report as one HTML file, with its pictures inside."""
+"""A report as one HTML file, with its pictures inside, and its tables as Markdown."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eligen.assistant.evaluation.comparison import SAME
 from eligen.assistant.evaluation.report import CaseReport, Measured, Report
 from eligen.assistant.evaluation.statistics import Difference
 from eligen.assistant.pictures import Pictures
@@ -40,11 +41,52 @@ def _write(path: Path, **values: object) -> Path:
     environment.filters |= {"number": number, "interval": interval}
     template = environment.from_string((files(__package__) / PAGE).read_text(encoding="utf-8"))
     known = {"comparisons": (), "picture": None, "most": MOST_PICTURED, "rows": table} | values
+    return _written(path, template.render(known))
+
+
+def _written(path: Path, text: str) -> Path:
     try:
-        path.write_text(template.render(known), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     return path
+
+
+def write_summary(report: Report, folder: Path) -> Path:
+    """Write report.md, the tables alone, into a folder and return its path; UserError when it cannot be written."""
+    lines = []
+    for suite, about in report.suites.items():
+        lines += [
+            f"## {suite}",
+            "",
+            about,
+            "",
+            _row("measure", *report.agents),
+            _row(*["---"] * (1 + len(report.agents))),
+        ]
+        rows = [row for row in table(report, suite, tagged=False) if not row[0].startswith("check:")]
+        lines += [_row(name, *(_cell(one) for one in cells)) for name, _, cells in rows]
+        lines.append("")
+    found = [one for one in report.comparisons if one.finding != SAME]
+    if report.comparisons:
+        lines += [f"## Differences from {report.comparisons[0].a}", ""]
+        lines += [f"- {one.b}, {one.suite}: {one.measure} {number(one.difference)}, {one.finding} "
+                  f"(p {one.adjusted:.3g}, {one.cases} scenarios)" for one in found]  # fmt: skip
+        lines += [] if found else ["None that chance alone would not explain."]
+    return _written(folder / "report.md", "\n".join(lines).rstrip() + "\n")
+
+
+def _cell(one: Measured | None) -> str:
+    if one is None:
+        return ""
+    if one.found is None:
+        return f"not measured: {one.why or 'nothing to measure'}"
+    ends = f" ({interval(one)})" if interval(one) else ""
+    return f"{number(one.found.mean, one.share)}{ends}, n = {one.found.cases}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def table(report: Report, suite: str, *, tagged: bool) -> list[tuple[str, str, list[Measured | None]]]:

@@ -9,8 +9,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from time import perf_counter
+
+from psutil import pid_exists
 
 from eligen.assistant.evaluation.agents import Agent
 from eligen.assistant.evaluation.meters import BlankPainter, Dictated, MeteredModel, MeteredPainter
@@ -24,6 +26,7 @@ from eligen.tools.userfolder import HOME_VARIABLE
 
 MOST_ANSWERS = 5
 SMALLEST = (64, 64)
+DEEPEST = -8
 MEMORY, ROOM = Path("/dev/shm"), 2**30
 
 Files = dict[str, bytes]
@@ -43,14 +46,29 @@ def play(scenario: Scenario, *, suite: Suite, agent: Agent, seed: int) -> tuple[
             else:
                 reached = stage.talked(scenario.goal, seed, turns)
             return Played(turns=tuple(turns), reached=reached), stage.pictures(turns)
-        except Exception:  # whatever an agent does wrong is its result, and no reason to lose the other cases
-            return Played(turns=tuple(turns), crash=traceback.format_exc(limit=-8)), stage.pictures(turns)
+        except Exception as error:  # whatever an agent does wrong is its result, and no reason to lose the other cases
+            return Played(turns=tuple(turns), crash=told(error)), stage.pictures(turns)
+
+
+def told(error: Exception) -> str:
+    """Return what broke in one line, and under it where; without notes, which name tasks at random."""
+    error.__notes__ = []
+    where = "".join(traceback.format_exception(error, limit=DEEPEST))
+    return f"{type(error).__name__}: {error}\n\n{where}"
 
 
 def fleeting() -> TemporaryDirectory[str]:
-    """Return a folder that goes when it is left, in memory where there is room: a session syncs every turn."""
+    """Return a folder that goes when it is left, in memory where there is room: a session syncs every turn.
+
+    Those of processes that were killed go now.
+    """
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    return TemporaryDirectory(prefix="eligen-", dir=MEMORY if roomy else None)
+    folder = MEMORY if roomy else Path(gettempdir())
+    for left in folder.glob("eligen-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdecimal() and not pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return TemporaryDirectory(prefix=f"eligen-{os.getpid()}-", dir=folder)
 
 
 @contextmanager
@@ -78,6 +96,7 @@ def _stage(suite: Suite, agent: Agent, seed: int) -> Iterator[Stage]:
             planner=planner,
             painter=painter,
             eye=agent.eye if suite.paint else None,
+            critic=agent.critic,
             profile=agent.profile.name,
             size=suite.size if suite.paint else SMALLEST,
             seed=seed,
@@ -146,9 +165,10 @@ class Stage:
         return user.message(self.session.layout) is None
 
     def pictures(self, turns: list[PlayedTurn]) -> Files:
-        """Return the pictures and masks of turns by their hashes."""
-        named = {name for turn in turns for name in (turn.picture, turn.mask) if name}
-        return {name: (self.session.folder / "pictures" / f"{name}.png").read_bytes() for name in sorted(named)}
+        """Return the pictures of turns, those that their layouts refer to included, by their hashes."""
+        named = set[str]().union(*(turn.pictures for turn in turns))
+        files = {name: self.session.folder / "pictures" / f"{name}.png" for name in sorted(named)}
+        return {name: file.read_bytes() for name, file in files.items()}
 
     def _turn(self, text: str | None, files: list[Path], answer: Callable[[str], str | None]) -> PlayedTurn:
         start, forwards = perf_counter(), self.painter.forwards

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from eligen.assistant.history import Picture
+from eligen.assistant.pictures import mentioned
 from eligen.assistant.turns import Verdict
 from eligen.tools.layout import Layout, Value
 
@@ -49,9 +50,15 @@ class PlayedTurn(Value):
         """Everything that the assistant said in this turn."""
         return " ".join(filter(None, (text for one in self.messages for text in (one.reply, one.question))))
 
+    @property
+    def pictures(self) -> set[str]:
+        """The hashes of all pictures that the turn has or refers to."""
+        named = mentioned(self.layout.model_dump_json()) if self.layout else set()
+        return named | {name for name in (self.picture, self.mask) if name}
+
 
 class Played(Value):
-    """A scenario played once by one agent. `crash` is the traceback of an agent that broke.
+    """A scenario played once by one agent. `crash` is the error of an agent that broke, with its traceback.
 
     `reached` is whether a simulated user got what it wanted, None where there was none.
     """

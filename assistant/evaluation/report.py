@@ -46,7 +46,7 @@ class Bar(Value):
     measure: str
     bar: float
     better: Literal["higher", "lower"]
-    mean: float | None
+    mean: float | None = None
     passed: bool
 
 
@@ -62,7 +62,7 @@ class CaseReport(Value):
     repeat: int
     seed: int
     tags: tuple[str, ...]
-    right: bool | None
+    right: bool | None = None
     wrong: tuple[str, ...]
     values: dict[str, float]
     scores: tuple[Score, ...]
@@ -121,7 +121,7 @@ def make_report(
         measures=steady,
         bars=tuple(bar for suite in suites for label in labels for bar in _bars(suite, label, steady)),
         comparisons=tuple(one for other in labels[1:] for one in differences(cases, cases, labels[0], other)),
-        cases=tuple(sorted(cases, key=lambda case: (case.right is not False, case.right is None))),
+        cases=tuple(sorted(cases, key=lambda case: (case.right is not False, not case.wrong))),
         timing=tuple(one for one in measures if one.measure == SECONDS),
     )
 
@@ -196,7 +196,7 @@ def means(scores: Iterable[Score]) -> dict[str, float]:
 def _case(case: Case, rows: Rows) -> CaseReport:
     row, scores = rows.get(case.key), [score for score in scores_of(case, rows) if score.measure != SECONDS]
     assert row is not None
-    crash = [f"the agent broke: {row.played.crash.strip().splitlines()[-1]}"] if row.played.crash else []
+    crash = [f"the agent broke: {row.played.crash.splitlines()[0]}"] if row.played.crash else []
     failed = [score for score in scores if score.why and score.value is not None and score.value < 1]
     wrong = [f"turn {score.turn}: {score.why}" if score.turn else score.why for score in failed]
     decided = [score.value == 1 for score in scores if score.decides]

@@ -59,8 +59,8 @@ class Rows:
         self._rows[row.key] = self._joined(row)
 
     def pictures(self, played: Played) -> dict[str, bytes]:
-        """Return the contents of a played case's pictures and masks; UserError when one is missing."""
-        names = {name for turn in played.turns for name in (turn.picture, turn.mask) if name}
+        """Return the contents of a played case's pictures; UserError when one is missing."""
+        names = set[str]().union(*(turn.pictures for turn in played.turns))
         try:
             return {name: self._pictures.path(name).read_bytes() for name in sorted(names)}
         except OSError as error:

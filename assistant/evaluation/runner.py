@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from eligen.assistant.evaluation.agents import Agent, get_agent
 from eligen.assistant.evaluation.evaluators import get_evaluator
@@ -84,12 +83,14 @@ def _case(suite: Suite, scenario: Scenario, agent: str, repeat: int, seed: int, 
     own = scenario.seed if scenario.seed is not None else derived(seed, suite.name, scenario.id) % 2**31
     own = own if repeat == 0 else derived(own, str(repeat)) % 2**31
     staged = suite.model_copy(update={"scenarios": (), "bars": {}, "about": ""})
-    known: list[Any] = [
-        staged.model_dump(mode="json"), scenario.model_dump(mode="json"),
-        [hashlib.sha256(content).hexdigest() for content in attached(scenario).values()],
-        agent_of(agent).versions, own, repeat,
-    ]  # fmt: skip
-    key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    contents = {name: hashlib.sha256(content).hexdigest() for name, content in attached(scenario).items()}
+    turns = (turn.model_copy(update={"attach": tuple(map(contents.get, turn.attach))}) for turn in scenario.turns)
+    known = [
+        staged.model_dump(mode="json"),
+        scenario.model_copy(update={"turns": tuple(turns)}).model_dump(mode="json"),
+    ]
+    text = json.dumps([*known, agent_of(agent).versions, own, repeat], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()
     return Case(staged, scenario, agent, repeat, own, key, evaluators)
 
 

@@ -133,4 +133,6 @@ def _located(scenario: Scenario, folder: Path) -> Scenario:
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a suite."""
     described = Suite.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Suite of scenarios"} | described
+    edges = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
+    described["$defs"]["Box"] = {"anyOf": [edges, described["$defs"]["Box"]]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | described

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,22 +20,26 @@ NEAR = 0.15  # of a side: how far off its place a thing may be
 ADD = ("Add {what} {where}.", "Please put {what} {where}.", "There should be {what} {where}.")
 REMOVE = ("Remove the {what}.", "I don't want the {what}.", "Take away the {what}.")
 LOOK = ("Make the {what} {look}.", "The {what} should be {look}.", "Please make the {what} {look}.")
-MOVE = ("Move the {what} {where}.", "Put the {what} {where}.", "Please move the {what} {where}.")
+MOVE = ("Move the {what} {where}.", "Please move the {what} {where}.", "Can you move the {what} {where}?")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Something to be changed, the thing it is about, and the ways to say it."""
+    """Something to be changed, the thing it is about, and the ways to say it.
+
+    `nudge` is which way to go for a thing that was sent to its place and did not quite arrive.
+    """
 
     thing: Entity
     ways: tuple[str, ...]
     what: str
     where: str = ""
+    nudge: str = ""
     look: str = ""
 
-    def said(self, rng: random.Random) -> str:
+    def said(self, rng: random.Random, where: str) -> str:
         """Return one way to say it."""
-        return rng.choice(self.ways).format(what=self.what, where=self.where, look=self.look).replace(" .", ".")
+        return rng.choice(self.ways).format(what=self.what, where=where, look=self.look)
 
 
 class SimulatedUser:
@@ -44,6 +49,7 @@ class SimulatedUser:
         self.goal = goal
         self.rng = random.Random(seed)
         self._about: Entity | None = None
+        self._sent: set[tuple[str, str]] = set()
 
     def message(self, layout: Layout | None) -> str | None:
         """Return what to say next, None when the layout is as wished."""
@@ -54,7 +60,10 @@ class SimulatedUser:
             return None
         wish = self.rng.choice(wishes)
         self._about = wish.thing
-        return wish.said(self.rng)
+        sent = (wish.thing.id, wish.where)
+        where = wish.nudge if wish.nudge and sent in self._sent else wish.where
+        self._sent.add(sent)
+        return wish.said(self.rng, where)
 
     def answer(self, question: Question, layout: Layout | None) -> str:
         """Return the option that leads nearest to the goal; where there is none, the thing that was spoken of."""
@@ -92,13 +101,10 @@ def _to_change(wish: Entity, thing: Entity, layout: Layout) -> Iterator[Wish]:
     dx, dy = goal_x - x, goal_y - y
     if max(abs(dx), abs(dy)) <= NEAR:
         return
-    where = place((goal_x, goal_y))
-    if where == place((x, y)) or not where:
-        across = f"a bit to the {'right' if dx > 0 else 'left'}"
-        where = across if abs(dx) >= abs(dy) else f"a bit {'down' if dy > 0 else 'up'}"
-    else:
-        where = where.replace("in the", "to the").replace("on the", "to the").replace("at the", "to the")
-    yield Wish(thing, MOVE, named(thing, layout), where)
+    across = f"a bit to the {'right' if dx > 0 else 'left'}"
+    nudge = across if abs(dx) >= abs(dy) else f"a bit {'down' if dy > 0 else 'up'}"
+    there = place((goal_x, goal_y)) if place((goal_x, goal_y)) != place((x, y)) else nudge
+    yield Wish(thing, MOVE, named(thing, layout), re.sub("^(in|on|at) the", "to the", there), nudge)
 
 
 def matched(goal: Layout, layout: Layout) -> list[tuple[Entity, Entity | None]]:

@@ -16,8 +16,8 @@ class Mean(Value):
     """A mean over so many cases with its 95 % interval; one case alone has none."""
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     cases: int
 
 
@@ -34,8 +34,8 @@ class Difference(Value):
     mean_a: float
     mean_b: float
     difference: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     p: float
     adjusted: float
     cases: int

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 from eligen.assistant.agents.eyes import agreement
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Entity
-from eligen.tools.measures import basic_colour, box_of, in_box
+from eligen.tools.measures import Sight, basic_colour, box_of, in_box, placements
 from eligen.tools.profiles import Profile
 from eligen.tools.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from PIL import Image
 
@@ -40,24 +41,26 @@ class Clip(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """What is seen in an entity's box: the best IoU of the shape there, whether the noun is the likeliest, the look.
+    """What is seen of an entity: the noun of its box, how what was found overlaps it, its colour.
 
-    `named` is None where the noun is none that can be told, `looks` where the prompt names no colour.
+    `named` is whether its own noun is the likeliest of a crop of its box. `iou` is that of its box and the thing of its
+    noun that was found in the whole picture without being told any box, 0 when it is missing. Both are None where the
+    prompt names nothing that can be told, `looks` where it names no colour.
     """
 
     id: str
-    iou: float
-    named: bool | None
-    looks: bool | None
+    named: bool | None = None
+    iou: float | None = None
+    looks: bool | None = None
 
     @property
     def success(self) -> bool:
         """Whether the thing is there, in its place and as it should look."""
-        return self.named is not False and self.iou >= FOUND_IOU and self.looks is not False
+        return bool(self.named) and (self.iou or 0.0) >= FOUND_IOU and self.looks is not False
 
 
 class Witness:
-    """The models of a profile that look, each loaded when first needed. `missing` says what cannot be told."""
+    """The models of a profile that look, each loaded when first needed."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -90,24 +93,33 @@ class Witness:
         return Segmenter(profile=self.profile)
 
     def seen(self, image: Image.Image, entities: Sequence[Entity]) -> list[Seen]:
-        """Return what is seen of each entity. Without a CLIP pair nouns are not told."""
+        """Return what is seen of each entity. Without a CLIP pair only colours are."""
         boxes = [entity.box for entity in entities]
-        segments = self.segmenter.in_boxes(image, boxes)
-        guesses = self.clip.names(image, boxes) if not self.missing_clip else [[] for _ in boxes]
-        found = []
-        for entity, segment, ranked in zip(entities, segments, guesses, strict=True):
-            shape = box_of(segment.mask)
-            noun, said = self._noun(entity.prompt)
-            look = agreement(image, segment.mask & in_box(entity.box, *image.size), said) if colours(said) else None
-            found.append(
-                Seen(
-                    id=entity.id,
-                    iou=shape.iou(entity.box) if shape else 0.0,
-                    named=ranked[0].noun == noun if ranked and noun else None,
-                    looks=None if look is None else look >= LOOKS_SO,
-                )
-            )
-        return found
+        read = [self._noun(entity.prompt) for entity in entities]
+        looks = [self._looks(image, box, shape.mask, said) for box, shape, (_, said) in
+                 zip(boxes, self.segmenter.in_boxes(image, boxes), read, strict=True)]  # fmt: skip
+        if self.missing_clip:
+            return [Seen(entity.id, looks=look) for entity, look in zip(entities, looks, strict=True)]
+        guesses = self.clip.names(image, boxes)
+        asked = [Sight(noun or "", box) for (noun, _), box in zip(read, boxes, strict=True)]
+        placed = placements(asked, self.found(image))
+        return [
+            Seen(entity.id, ranked[0].noun == noun, place.box_iou, look) if noun else Seen(entity.id, looks=look)
+            for entity, (noun, _), ranked, place, look in zip(entities, read, guesses, placed, looks, strict=True)
+        ]
+
+    def found(self, image: Image.Image) -> list[Sight]:
+        """Return the things that Sam finds in a picture by itself, named by the CLIP pair."""
+        segments = [segment.mask for segment in self.segmenter.proposals(image)]
+        shown = [(box, mask) for mask in segments if (box := box_of(mask))]
+        named = self.clip.names(image, [box for box, _ in shown])
+        return [Sight(ranked[0].noun, box, mask) for ranked, (box, mask) in zip(named, shown, strict=True)]
+
+    def _looks(self, image: Image.Image, box: Box, mask: np.ndarray, said: str) -> bool | None:
+        """Return whether the shape in a box has the colours of some words, None where they name none."""
+        if not colours(said):
+            return None
+        return agreement(image, mask & in_box(box, *image.size), said) >= LOOKS_SO
 
     def _noun(self, prompt: str) -> tuple[str | None, str]:
         """Return the trained noun that a prompt is painted as, None where there is none, and the words before it."""

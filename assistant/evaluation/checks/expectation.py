@@ -44,23 +44,19 @@ class Expectation(Value):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set - {"soft"}) != 1 or self.check is None:
+        if len(self._checks) != 1:
             raise ValueError("an expectation is exactly one check")
         return self
 
     @property
     def kind(self) -> str:
         """The check's name."""
-        return next(name for name in type(self).model_fields if name in self.model_fields_set and name != "soft")
+        return next(iter(self._checks))
 
     @property
-    def check(self) -> Check | None:
-        """The check itself."""
-        return next(
-            (one for one in (getattr(self, name) for name in self.model_fields_set) if isinstance(one, Check)), None
-        )
+    def _checks(self) -> dict[str, Check]:
+        return {name: value for name, value in self if isinstance(value, Check)}
 
     def failure(self, scene: Scene) -> str:
         """Return what is wrong after the scene's turn, "" when nothing is."""
-        assert self.check is not None
-        return self.check.failure(scene)
+        return self._checks[self.kind].failure(scene)

@@ -18,13 +18,14 @@ NAMED = {
     "likeness": f"{OURS}.likeness:Likeness",
     "locality": f"{OURS}.locality:Locality",
     "drift": f"{OURS}.locality:Drift",
+    "references": f"{OURS}.references:References",
     "agreement": f"{OURS}.entities:Agreement",
     "lpips": f"{OURS}.locality:Lpips",
     "quality": f"{OURS}.quality:Quality",
     "fid": f"{OURS}.quality:Fid",
 }
 PLANNED = ("expected", "spent")
-PAINTED = (*PLANNED, "entities", "likeness", "locality", "drift", "agreement")
+PAINTED = (*PLANNED, "entities", "likeness", "locality", "drift", "references", "agreement")
 
 
 def get_evaluator(text: str) -> Evaluator | Gatherer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -18,7 +18,7 @@ from eligen.tools.profiles import Profile
 if TYPE_CHECKING:
     from PIL import Image
 
-    from eligen.assistant.evaluation.witness import Witness
+    from eligen.assistant.evaluation.witness import Seen, Witness
 
 
 class Score(Value):
@@ -28,7 +28,7 @@ class Score(Value):
     """
 
     measure: str
-    value: float | None
+    value: float | None = None
     turn: int | None = Field(default=None, ge=1)
     better: Literal["higher", "lower"] = "higher"
     share: bool = True
@@ -44,14 +44,24 @@ class Course:
     played: Played
     profile: Profile
     files: Mapping[str, bytes]
+    _seen: dict[int, list[Seen]] = field(default_factory=dict)
 
     def picture(self, turn: int) -> Image.Image | None:
         """Return the picture after a turn counted from 1, None where there is none."""
-        return self._opened(self.played.turns[turn - 1].picture) if turn else None
+        return self.image(self.played.turns[turn - 1].picture) if turn else None
 
     def mask(self, turn: int) -> Image.Image | None:
         """Return where a turn repainted the picture, None where all of it or nothing."""
-        return self._opened(self.played.turns[turn - 1].mask)
+        return self.image(self.played.turns[turn - 1].mask)
+
+    def image(self, name: str | None) -> Image.Image | None:
+        """Return the picture of a hash, one that a layout refers to for instance; None where there is none."""
+        from PIL import Image
+
+        if name is None or name not in self.files:
+            return None
+        with Image.open(BytesIO(self.files[name])) as image:
+            return image.copy()
 
     @property
     def painted(self) -> list[int]:
@@ -59,18 +69,17 @@ class Course:
         turns = enumerate(self.played.turns, start=1)
         return [number for number, turn in turns if turn.painted and turn.picture]
 
+    def seen(self, turn: int) -> list[Seen]:
+        """Return what the witness sees of each entity after a turn, looked at once; [] where there is no picture."""
+        image, layout = self.picture(turn), self.played.turns[turn - 1].layout
+        if turn not in self._seen:
+            self._seen[turn] = self.witness.seen(image, layout.entities) if image and layout else []
+        return self._seen[turn]
+
     @property
     def witness(self) -> Witness:
         """The models of the agent's profile that look at pictures, loaded once a process."""
         return witness_of(self.profile)
-
-    def _opened(self, name: str | None) -> Image.Image | None:
-        from PIL import Image
-
-        if name is None:
-            return None
-        with Image.open(BytesIO(self.files[name])) as image:
-            return image.copy()
 
 
 @runtime_checkable

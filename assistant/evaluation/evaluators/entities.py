@@ -16,8 +16,9 @@ class Entities:
     def evaluate(self, course: Course) -> Iterable[Score]:
         """Return entity success, mean IoU and attribute success a turn.
 
-        An entity succeeds when the likeliest noun of its box is its own, the shape there has IoU 0.5 with the box, and
-        the colour agrees. Its IoU counts as 0 when the noun is another. Without a CLIP pair only colours are told.
+        The IoU is that of an entity's box and the thing of its noun that Sam finds in the picture without being told
+        any box; an entity that is not found counts 0. It succeeds when that is 0.5 or more, its noun is the
+        likeliest of a crop of its box, and the colour agrees. Without a CLIP pair only colours are told.
         """
         witness = course.witness
         if course.painted and witness.missing_sam:
@@ -27,11 +28,12 @@ class Entities:
         if course.painted and witness.missing_clip:
             yield from (Score(measure=name, value=None, why=witness.missing_clip) for name in MEASURES)
         for number, seen in looked(course):
-            if not witness.missing_clip:
-                wrong = [one.id for one in seen if not one.success]
+            told = [one for one in seen if one.named is not None]
+            if told:
+                wrong = [one.id for one in told if not one.success]
                 why = f"not as planned: {', '.join(wrong)}" if wrong else ""
-                yield _mean("entity success", number, [one.success for one in seen], why)
-                yield _mean("mean IoU", number, [one.iou if one.named is not False else 0.0 for one in seen])
+                yield _mean("entity success", number, [one.success for one in told], why)
+                yield _mean("mean IoU", number, [one.iou or 0.0 for one in told])
             looks = [one.looks for one in seen if one.looks is not None]
             if looks:
                 yield _mean("attribute success", number, looks)
@@ -52,7 +54,7 @@ class Agreement:
             if verdict is None:
                 continue
             told = {finding.id: finding.ok for finding in verdict.findings}
-            pairs = [(told[one.id], one.success) for one in seen if one.id in told]
+            pairs = [(told[one.id], one.success) for one in seen if one.id in told and one.named is not None]
             if not pairs:
                 continue
             yield _mean("critic agreement", number, [critic == own for critic, own in pairs])
@@ -63,11 +65,8 @@ class Agreement:
 
 
 def looked(course: Course) -> Iterator[tuple[int, list[Seen]]]:
-    """Yield (turn, what is seen of its entities) of every painted picture."""
-    for number in course.painted:
-        image, layout = course.picture(number), course.played.turns[number - 1].layout
-        if image is not None and layout is not None and layout.entities:
-            yield number, course.witness.seen(image, layout.entities)
+    """Yield (turn, what is seen of its entities) of every painted picture that has some."""
+    yield from ((number, seen) for number in course.painted if (seen := course.seen(number)))
 
 
 def _mean(measure: str, turn: int, values: list[bool] | list[float], why: str = "") -> Score:

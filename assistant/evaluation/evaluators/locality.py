@@ -36,7 +36,7 @@ class Locality:
             yield Score(measure="SSIM outside", value=ssim_outside(before, after, mask), turn=number, share=False)
             name = "CLIP distance outside"
             if missing := course.witness.missing_clip:
-                yield Score(measure=name, value=None, better="lower", share=False, why=missing)
+                yield Score(measure=name, value=None, turn=number, better="lower", share=False, why=missing)
                 continue
             one, other = (course.witness.clip.features(without(image, mask), [WHOLE])[0] for image in (before, after))
             distance = max(1 - float(one @ other), 0.0)
@@ -102,7 +102,12 @@ def inpainted(course: Course) -> Iterator[tuple[int, Image.Image, Image.Image, n
     for number in course.painted:
         before, after, mask = course.picture(number - 1), course.picture(number), course.mask(number)
         turn = course.played.turns[number - 1]
-        if before is None or after is None or set(turn.tools) != {"inpaint"} or before.size != after.size:
+        if (
+            before is None
+            or after is None
+            or not set(turn.tools) <= {"inpaint", "transfer"}
+            or before.size != after.size
+        ):
             continue
         if mask is not None:
             yield number, before, after, np.asarray(mask.convert("L")) > 0
@@ -139,7 +144,7 @@ def ssim_outside(before: Image.Image, after: Image.Image, mask: np.ndarray) -> f
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, similar = structural_similarity_index_measure(
-        as_batch(after), as_batch(before), data_range=1.0, return_full_image=True
+        as_batch(after).double(), as_batch(before).double(), data_range=1.0, return_full_image=True
     )
     repainted = torch.from_numpy(mask)[None, None].float()
     near = torch.nn.functional.max_pool2d(repainted, 2 * REACH + 1, stride=1, padding=REACH)[0, 0] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +49,8 @@ class Quality:
             return
         eye: Clip = self._real if self.clip else courses[0].witness.clip
         ours, theirs = _features(eye, made), _features(eye, real)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*will save all extracted features")
             torch.manual_seed(0)
             kernel = KernelInceptionDistance(feature=_given(ours), subsets=SUBSETS, subset_size=max(fewest // 2, 2))
             _fed(kernel, theirs, ours)
