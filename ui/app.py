@@ -71,18 +71,15 @@ def design(studio: Studio, desk: Desk) -> None:
 
 def picture(desk: Desk) -> None:
     """Show the canvas, and what was done on it but is not painted."""
-    if desk.idle and st.session_state["revision"] != desk.revision:
-        st.rerun(scope="app")
     canvas(desk)
     if desk.drafts:
         with st.container(horizontal=True, vertical_alignment="center"):
             many = len(desk.drafts)
             if st.button(f"Paint {many} change{'s' if many > 1 else ''}", icon=":material/brush:", type="primary"):
                 desk.paint()
-                st.rerun(scope="app")
             if st.button("Discard", type="tertiary"):
                 desk.discard()
-                st.rerun(scope="app")
+    watch(desk)
 
 
 def watch(desk: Desk) -> None:

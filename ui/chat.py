@@ -19,8 +19,8 @@ from eligen.ui.pieces import picture_url
 PICTURES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
 LATEST = 20  # turns shown before one asks for more
 WELCOME = (
-    "What shall we paint? Name the things and where they are: *a red cat to the left of a blue car on a meadow*. "
-    "Then say what to change, or drag the boxes on the picture."
+    "What shall we paint? Name the things and where they are, such as “a red cat to the left of a blue car”. "
+    "Then say what to change, or drag the boxes on the picture. Pictures can be attached or pasted."
 )
 
 
@@ -40,9 +40,7 @@ def chat(desk: Desk) -> None:
             st.fragment(underway, run_every=0.4)(desk)
         for number in range(len(desk.halted)):
             stopped(desk, number)
-    said = st.chat_input(
-        "Say what to paint or to change; pictures can be pasted", key="say", accept_file="multiple", file_type=PICTURES
-    )
+    said = st.chat_input("Say what to paint or to change", key="say", accept_file="multiple", file_type=PICTURES)
     if said:
         send(desk, said.text, said.files)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import streamlit as st
 
+from eligen.assistant.studio.choices import Choices
 from eligen.assistant.studio.desk import Desk
 from eligen.assistant.studio.studio import Studio
 
+DEFAULT = Choices().profile
+COUNTS = (1, 2, 4)
 SIZES = {
     "mini": ((128, 128), (192, 128), (128, 192), (256, 256)),
     "flux-dev": ((1024, 1024), (1216, 832), (832, 1216), (512, 512)),
@@ -18,70 +22,43 @@ SIZES = {
 def settings(studio: Studio, desk: Desk) -> None:
     """Show all settings, each of which works from the next turn on."""
     choices, engine = desk.choices, desk.engine
-    profile = engine.profile
-    names = list(studio.profiles)
-    st.selectbox(
-        "Models",
-        names,
-        index=names.index(choices.profile),
-        key="profile",
-        help=profile.summary,
-        on_change=lambda: desk.choose(profile=st.session_state["profile"], size=None, steps=None, guidance=None),
-    )
+    profile, names = engine.profile, list(studio.profiles)
+    own = bound(desk, "profile", size=None, steps=None, guidance=None)
+    st.selectbox("Models", names, index=names.index(choices.profile), help=profile.summary, **own)
     if engine.error:
-        st.error(engine.error, icon=":material/error:")
-        if st.button("Try again", icon=":material/replay:"):
-            engine.start()
-            st.rerun()
-    count(desk)
+        failed(desk)
+    count = choices.candidates
+    st.segmented_control("Pictures to choose from", COUNTS, default=count, required=True, **bound(desk, "candidates"))
     seed(desk)
-    steps, guidance = st.columns(2)
-    steps.number_input(
-        "Steps",
-        1,
-        200,
-        choices.steps or profile.steps,
-        key=f"steps-{choices.profile}",
-        help="More steps are slower and a little better.",
-        on_change=lambda: desk.choose(steps=st.session_state[f"steps-{choices.profile}"]),
-    )
-    guidance.number_input(
-        "Guidance",
-        0.0,
-        20.0,
-        choices.guidance or profile.guidance_scale,
-        0.5,
-        key=f"guidance-{choices.profile}",
-        help="How closely the picture follows the words.",
-        on_change=lambda: desk.choose(guidance=st.session_state[f"guidance-{choices.profile}"]),
-    )
+    left, right = st.columns(2)
+    more = "More steps are slower and a little better."
+    left.number_input("Steps", 1, 200, choices.steps or profile.steps, help=more, **bound(desk, "steps"))
+    given, closely = choices.guidance or profile.guidance_scale, "How closely the picture follows the words."
+    right.number_input("Guidance", 0.0, 20.0, given, 0.5, help=closely, **bound(desk, "guidance"))
     size(desk)
-    st.toggle(
-        "Paint each change at once",
-        choices.at_once,
-        key="at_once",
-        help="Else changes by hand are gathered until you paint them.",
-        on_change=lambda: desk.choose(at_once=st.session_state["at_once"]),
-    )
-    st.toggle(
-        "Look at every picture, and paint again what failed",
-        choices.critic,
-        key="critic",
-        on_change=lambda: desk.choose(critic=st.session_state["critic"]),
-    )
-    planner(desk)
+    gathered = "Else changes by hand are gathered until you paint them."
+    st.toggle("Paint each change at once", choices.at_once, help=gathered, **bound(desk, "at_once"))
+    st.toggle("Look at every picture, and paint again what failed", choices.critic, **bound(desk, "critic"))
+    readers = "rules, or a language model: qwen:FOLDER, openai:MODEL@URL"
+    st.text_input("Planner", choices.planner, help=readers, **bound(desk, "planner"))
 
 
-def count(desk: Desk) -> None:
-    """Ask how many pictures to choose from."""
-    st.segmented_control(
-        "Pictures to choose from",
-        [1, 2, 4],
-        default=desk.choices.candidates,
-        required=True,
-        key="candidates",
-        on_change=lambda: desk.choose(candidates=st.session_state["candidates"]),
-    )
+def bound(desk: Desk, name: str, **also: Any) -> dict[str, Any]:
+    """Return a widget's key and what happens when it changes: one of the choices becomes its value."""
+    key = f"{name}-{desk.name}-{desk.choices.profile}"
+    return {"key": key, "on_change": lambda: desk.choose(**{name: st.session_state[key]}, **also)}
+
+
+def failed(desk: Desk) -> None:
+    """Say why the models could not be loaded, and what can be done about it."""
+    st.error(desk.engine.error, icon=":material/error:")
+    with st.container(horizontal=True):
+        if st.button("Try again", icon=":material/replay:"):
+            desk.engine.start()
+            st.rerun()
+        if desk.choices.profile != DEFAULT and st.button(f"Paint with {DEFAULT} instead"):
+            desk.choose(profile=DEFAULT, size=None, steps=None, guidance=None)
+            st.rerun()
 
 
 def seed(desk: Desk) -> None:
@@ -89,7 +66,7 @@ def seed(desk: Desk) -> None:
     current = desk.history.current
     shown = desk.choices.seed if current is None else current.seed
     number, dice, lock = st.columns([3, 1, 1], vertical_alignment="bottom")
-    key = f"seed-{desk.history.head}-{shown}"
+    key = f"seed-{desk.name}-{desk.history.head}-{shown}"
     number.number_input("Seed", 0, 2**31 - 1, shown, 1, key=key, placeholder="any", on_change=lambda: reseed(desk, key))
     if dice.button("", icon=":material/casino:", key="dice", help="Another seed", disabled=not desk.idle):
         planted(desk, secrets.randbelow(2**31))
@@ -116,28 +93,15 @@ def planted(desk: Desk, number: int) -> None:
 
 
 def size(desk: Desk) -> None:
-    """Ask for the size, which a session keeps from its first picture on."""
-    sizes = SIZES[desk.choices.profile]
+    """Ask for the size of a first picture; later it is only shown."""
     if desk.turns:
-        kept = f"{desk.size[0]} x {desk.size[1]}"
-        st.text_input("Size", kept, disabled=True, help="A new picture can have another size.")
+        st.text_input("Size", told(desk.size), disabled=True, help="A new picture can have another size.")
         return
-    st.selectbox(
-        "Size",
-        sizes,
-        index=sizes.index(desk.choices.size) if desk.choices.size in sizes else 0,
-        format_func=lambda one: f"{one[0]} x {one[1]}",
-        key="size",
-        on_change=lambda: desk.choose(size=st.session_state["size"]),
-    )
+    sizes = SIZES[desk.choices.profile]
+    index = sizes.index(desk.choices.size) if desk.choices.size in sizes else 0
+    st.selectbox("Size", sizes, index=index, format_func=told, **bound(desk, "size"))
 
 
-def planner(desk: Desk) -> None:
-    """Ask who reads the messages."""
-    st.text_input(
-        "Planner",
-        desk.choices.planner,
-        key="planner",
-        help="rules, or a language model: qwen:FOLDER, openai:MODEL@URL",
-        on_change=lambda: desk.choose(planner=st.session_state["planner"].strip() or "rules"),
-    )
+def told(size: tuple[int, int]) -> str:
+    """Return a size in words."""
+    return f"{size[0]} x {size[1]}"

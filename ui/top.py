@@ -12,7 +12,7 @@ from eligen.assistant.studio.studio import Studio
 def top(studio: Studio, desk: Desk) -> None:
     """Show the top of the page."""
     with st.container(horizontal=True, vertical_alignment="center", key="top"):
-        st.markdown("### :material/palette: Eligen", width="content")
+        st.markdown("**:material/palette: Eligen**", width="content")
         if st.button("New picture", icon=":material/add:", type="tertiary", key="new"):
             st.query_params.clear()
             st.rerun()
@@ -25,8 +25,8 @@ def top(studio: Studio, desk: Desk) -> None:
                     st.rerun()
         with st.popover("Keys", icon=":material/keyboard:", type="tertiary"):
             st.markdown(KEYS)
-        st.space("stretch")
-        st.fragment(loading, run_every=None if desk.engine.ready or desk.engine.error else 0.5)(desk.engine)
+        with st.container(key="status", width="content"):
+            st.fragment(loading, run_every=None if desk.engine.ready or desk.engine.error else 0.5)(desk.engine)
 
 
 KEYS = """

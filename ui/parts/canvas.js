@@ -78,6 +78,8 @@ class View {
 
   show(data) {
     this.data = data;
+    this.stage.dataset.seen = data.seen;
+    this.stage.dataset.busy = data.busy;
     for (const [id, sent] of this.pending) if (data.seen >= sent.n) this.pending.delete(id);
     if (data.found && data.found.n !== this.found) {
       this.found = data.found.n;
