@@ -39,6 +39,8 @@ LIGHT = [
     "eligen.assistant.context",
     "eligen.assistant.dialogue.planner",
     "eligen.assistant.edits",
+    "eligen.assistant.evaluation.engines",
+    "eligen.assistant.evaluation.pages",
     "eligen.assistant.history",
     "eligen.assistant.plan",
     "eligen.assistant.placement",
