@@ -55,6 +55,8 @@ class SceneryReader:
         owned = phrase.text.split()[0] in self.lexicon.set("possessives")
         if phrase.noun is None or phrase.noun.kind != "place" or owned or phrase.numbered:
             return False
+        if self.lists.orders & {*phrase.modifiers}:
+            return False
         return phrase.noun.name not in self.lists.set("unplaceable")
 
     def weather(self, text: Sentence, at: int) -> Iterator[Slotted]:

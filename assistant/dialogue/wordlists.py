@@ -48,7 +48,9 @@ class WordLists:
         """Tell whether a word that is taken for an unlisted noun is another sort of word."""
         name = noun.name
         listed = name in self.lists["small_words"] or name in self.table("shades") or name in self.set("comparatives")
-        return not noun.known and (listed or name in self.lexicon.set("adverbs") or name in self.lexicon.verbs)
+        return not noun.known and (
+            listed or name in self.lexicon.set("adverbs") or name in self.lexicon.verbs.keys() | self.orders
+        )
 
     @cached_property
     def commands(self) -> frozenset[str]:
@@ -62,8 +64,8 @@ class WordLists:
     @cached_property
     def orders(self) -> frozenset[str]:
         """The words that orders begin with, which are no adjectives: "add", "remove"."""
-        names = ("add", "remove", "put", "make", "change", "swap", "duplicate", "keep")
-        return frozenset(phrase.split()[0] for name in names for phrase in self.lists[name]) - self.lexicon.adjectives
+        phrases = ", ".join(self.words["verbs"].values()).split(", ")
+        return frozenset(phrase.split()[0] for phrase in phrases) - self.lexicon.adjectives
 
     @cached_property
     def known(self) -> frozenset[str]:
