@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import FluxTransformer2DModel
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_models import peft_lora
 
@@ -230,3 +231,25 @@ def test_one_of_another_model_is_named(painter: Painter) -> None:
     with pytest.raises(UserError, match=r"LoRA '.*kohya_alpha.*': not a LoRA .*: 13 modules match, 13 names do not"):
         painted_with(painter, Lora(name=str(KOHYA)))
     assert painter.model.pipeline.get_list_adapters() == {"transformer": ["eligen"]}
+
+
+def test_the_command_line_stacks_and_remembers_loras(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lora_path("look").parent.mkdir(parents=True)
+    plain_lora(tiny_model_dir, lora_path("look"), 0.05)
+    file = plain_lora(tiny_model_dir, tmp_path / "other.safetensors", 0.04)
+    model = ["--model-dir", str(tiny_model_dir), "--device", "cpu"]
+    out = tmp_path / "out.png"
+    loras = ["--lora", "look:0.5", "--lora", str(file)]
+    assert main(["design", "a cat", "--out", str(out), "--size", "64x64", "--steps", "1", *loras, *model]) == 0
+    used = json.loads(out.with_suffix(".json").read_text())["loras"]
+    assert [(lora["name"], lora["weight"]) for lora in used] == [("look", 0.5), (str(file), 1.0)]
+    assert [lora["sha256"] for lora in used] == [sha256_of(lora_path("look")), sha256_of(file)]
+    assert main(["render", "--input", str(out), "--out", str(tmp_path / "again"), *model]) == 0
+    assert Image.open(tmp_path / "again" / "out.png").tobytes() == Image.open(out).tobytes()
+    assert main(["render", "--input", str(out), "--out", str(tmp_path / "more"), "--lora", "look", *model]) == 0
+    assert len(json.loads((tmp_path / "more" / "out.json").read_text())["loras"]) == 3
+    capsys.readouterr()
+    assert main(["design", "a cat", "--out", str(out), "--lora", "nope", *model]) == 2
+    assert "no LoRA 'nope'" in capsys.readouterr().err

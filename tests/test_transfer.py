@@ -32,7 +32,7 @@ def weights(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """An In-Context LoRA for the tiny model."""
     path = tmp_path_factory.mktemp("in-context") / "in_context_lora.safetensors"
     transformer = FluxTransformer2DModel.from_pretrained(tiny_model_dir, subfolder="transformer")
-    save_file(peft_lora(transformer, scale=0.4), path)
+    save_file(peft_lora(transformer, scale=0.1), path)
     return path
 
 

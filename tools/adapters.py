@@ -70,7 +70,7 @@ def quarrels(transformer: FluxTransformer2DModel, names: Mapping[str, str]) -> l
     for adapter, own in effects.items():
         if not any(own.values()):
             lines.append(f"LoRA {names[adapter]} has no effect: all that it adds is zero")
-        elif (mean := _mean(own)) > OVERWHELMING:
+        elif adapter != ELIGEN_ADAPTER and (mean := _mean(own)) > OVERWHELMING:
             lines.append(f"LoRA {names[adapter]} changes the model by {mean:.0%} of itself: lower its weight")
     for (one, own), (other, theirs) in combinations(effects.items(), 2):
         shared = own.keys() & theirs.keys()
