@@ -21,8 +21,7 @@ from diffusers.models.transformers.transformer_flux import FluxSingleTransformer
 from benchmarks.attention import Shape
 from benchmarks.timing import interleaved, machine, table
 from eligen.tools.attention import EliGenAttnProcessor
-from eligen.tools.hardware import eight_bit
-from eligen.tools.loading import torchao_config
+from eligen.tools.eightbit import eight_bit, torchao_config
 from eligen.tools.presets import EXACT, PRESETS, Preset, PresetName
 from eligen.tools.regions import Path, Regions
 
@@ -165,6 +164,7 @@ def main() -> None:
         made["compiled"] = Blocks(heads, width, options.device).compiled()
     if options.eight_bit:
         made["8-bit"] = Blocks(heads, width, options.device).eight_bit().compiled()
+    torch._dynamo.config.recompile_limit = 100  # a row is a graph of its own
     rows = passes(heads, width, side, text, short, kinds)
     ways = {f"{name}|{kind}": made[one.blocks].way(kind, one) for name, one in rows.items() for kind in KINDS}
     parts = interleaved(ways, options.device, repeats=options.repeats)

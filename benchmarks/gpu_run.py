@@ -2,7 +2,7 @@
 
 Each part is a process of its own with a limit of time, so that one that fails or hangs leaves the others' figures. The
 package need not be installed: links under build/typing stand for its import names (`make typing`). Needed are torch,
-diffusers (with importlib-metadata and zipp) and peft; torchao for the rows of 8-bit products.
+diffusers with importlib-metadata and zipp, and torchao for the rows of 8-bit products.
 
     make typing && PYTHONPATH=build/typing:. python3 -m benchmarks.gpu_run
 
@@ -37,8 +37,7 @@ def parts(quick: bool) -> list[Part]:
     return [
         Part(("-m", "benchmarks.attention", *size), 150),
         Part(("-m", "benchmarks.flux_step", *size), 120),
-        Part(("-m", "benchmarks.flux_step", *size, *blocks), 240),
-        Part(("-m", "pytest", "-q", "tests/test_splitattention.py"), 60),
+        *([Part(("-m", "benchmarks.flux_step", *size, *blocks), 280)] if blocks else []),
     ]
 
 

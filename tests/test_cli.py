@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from eligen.assistant.cli import main
+from eligen.tools.presets import PRESETS
+from eligen.tools.profiles import PROFILES
 from eligen.tools.requestfiles import read_request
 
 SENTENCE = "a red cat to the left of a blue dog"
@@ -100,6 +102,19 @@ def test_a_given_layout_is_not_planned_anew(eligen, form: str):
     request = read_request(Path("x.png"))
     assert request.prompt == SENTENCE
     assert [entity.prompt for entity in request.entities] == ["a blue dog"]
+
+
+def test_a_preset_is_kept_in_the_request_and_painted_again(eligen):
+    for preset in ("exact", "fast"):
+        eligen("design", SENTENCE, "--out", f"{preset}.png", "--seed", "7", "--preset", preset, *FAST)
+        assert read_request(Path(f"{preset}.json")).preset == preset
+    assert pixels("exact.png") != pixels("fast.png")
+    eligen("render", "--input", "fast.png", "--out", "again")
+    assert pixels("again/fast.png") == pixels("fast.png")
+
+
+def test_an_unknown_preset_is_refused(tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]):
+    assert "preset" in refused(capsys, "--model-dir", str(tiny_model_dir), "--preset", "faster")
 
 
 def test_render_paints_every_line(eligen):
@@ -262,6 +277,13 @@ def test_models_shows_every_profile(capsys: pytest.CaptureFixture[str]):
     assert "mini: " in shown
     assert "flux-dev: " in shown
     assert "Non-Commercial" in shown
+
+
+def test_models_check_says_what_fits(capsys: pytest.CaptureFixture[str]):
+    assert main(["models", "check"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{profile}, {preset}" in shown for profile in PROFILES for preset in PRESETS)
+    assert "fits: 0.1 GB of main memory at most" in shown or "GPU memory" in shown
 
 
 def test_models_vocabulary_lists_trained_nouns_as_json(capsys: pytest.CaptureFixture[str]):

@@ -17,9 +17,10 @@ from eligen.tools import inpainting, transfer
 from eligen.tools.adapters import active_loras
 from eligen.tools.crops import Window
 from eligen.tools.denoising import Callback
+from eligen.tools.eightbit import eight_bit
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
-from eligen.tools.hardware import Offload, Quantization, eight_bit
+from eligen.tools.hardware import Offload, Quantization
 from eligen.tools.installed import lora_file
 from eligen.tools.loading import Model, Progress, in_context_file, load_model, quiet
 from eligen.tools.presets import PRESETS

@@ -37,12 +37,6 @@ def free_memory() -> Memory:
     return Memory(ram=psutil.virtual_memory().available, gpu=gpu)
 
 
-def eight_bit(device: str) -> Quantization:
-    """Return which 8-bit products a device is fast at: fp8 on GPUs that have it, int8 elsewhere."""
-    fp8 = device.startswith("cuda") and torch.cuda.get_device_capability(device) >= (8, 9)
-    return "fp8-dynamic" if fp8 else "int8-dynamic"
-
-
 def plan_device(
     sizes: Mapping[str, int],
     memory: Memory,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import PipelineQuantizationConfig
@@ -18,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from eligen.tools.adapters import ELIGEN_ADAPTER
 from eligen.tools.downloads import fetch, fetch_file
+from eligen.tools.eightbit import torchao_config
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import ToolError, UserError
 from eligen.tools.hardware import QUANTIZED, Offload, Quantization, free_memory, plan_device
@@ -187,23 +187,6 @@ def quantization_config(quantization: Quantization | None) -> PipelineQuantizati
     else:
         made = [library.TorchAoConfig(torchao_config(quantization)) for library in (diffusers, transformers)]
     return PipelineQuantizationConfig(quant_mapping=dict(zip(QUANTIZED, made, strict=True)))
-
-
-def torchao_config(quantization: Quantization) -> Any:
-    """Return torchao's settings: 8-bit weights, which save memory, or "dynamic", activations too, which save time."""
-    from torchao.quantization import (
-        Float8DynamicActivationFloat8WeightConfig,
-        Float8WeightOnlyConfig,
-        Int8DynamicActivationInt8WeightConfig,
-        Int8WeightOnlyConfig,
-        PerRow,
-    )
-
-    if quantization == "fp8-dynamic":
-        return Float8DynamicActivationFloat8WeightConfig(granularity=PerRow())
-    if quantization == "int8-dynamic":
-        return Int8DynamicActivationInt8WeightConfig()
-    return Int8WeightOnlyConfig() if quantization == "int8" else Float8WeightOnlyConfig()
 
 
 @contextmanager

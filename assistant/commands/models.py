@@ -29,7 +29,8 @@ def installed(context: typer.Context) -> None:
 @models.command()
 def check() -> None:
     """Show which presets fit this machine, and what memory each takes at most."""
-    from eligen.tools.hardware import eight_bit, free_memory, verdict
+    from eligen.tools.eightbit import eight_bit
+    from eligen.tools.hardware import free_memory, verdict
     from eligen.tools.presets import PRESETS
 
     memory = free_memory()
