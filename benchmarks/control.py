@@ -198,7 +198,7 @@ def main() -> None:
         options.json.write_text(json.dumps(report(verdicts, about)) + "\n", encoding="utf-8")
     if options.sheet:
         contact_sheet(pictures["eligen"][:SHEET_COUNT], options.sheet)
-        beside = [picture for name in pictures for picture in pictures[name][:SHEET_COLUMNS]]
+        beside = [picture for name in CONTROLS for picture in pictures[name][:SHEET_COLUMNS]]
         contact_sheet(beside, options.sheet.with_stem(f"{options.sheet.stem}-controls"))
     if options.page:
         page = between_marks(options.page.read_text(encoding="utf-8"), f"{shown}\n\n{prompts(cases[:SHEET_COUNT])}")
