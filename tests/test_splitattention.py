@@ -144,6 +144,11 @@ def test_a_new_layout_does_not_recompile() -> None:
         tensors = heads(20 + TOKENS, seed=seed)
         torch.testing.assert_close(compiled(*tensors, regions), attend(*tensors, regions), rtol=0, atol=0)
     assert counter.frame_count == 1
+    for count in (4, 5, 6, 2):
+        regions = Regions(layout("r" * count), (*range(3, 3 + count), 9), wanted="split").prepared()
+        tensors = heads(sum(regions.text_lengths) + TOKENS)
+        torch.testing.assert_close(compiled(*tensors, regions), attend(*tensors, regions), rtol=0, atol=0)
+    assert counter.frame_count <= 3  # once without weights, once for any number of entities
 
 
 def test_a_compiled_block_serves_new_layouts_and_pictures() -> None:

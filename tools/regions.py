@@ -51,7 +51,7 @@ class Regions:
 
     def prepared(self) -> Regions:
         """Return itself with the tables of its path made: compiled code then only reads them."""
-        tables = {"dense": ("attention_mask",), "split": ("lists", "ends"), "flex": ("block_mask",)}
+        tables = {"dense": ("attention_mask",), "split": ("lengths", "lists", "ends"), "flex": ("block_mask",)}
         for name in ("key_bias", *tables[self.path]):
             getattr(self, name)
         return self
@@ -103,6 +103,11 @@ class Regions:
 
         rows, columns = mask.shape[2:]
         return create_block_mask(allowed, batch, None, rows, columns, device=mask.device)
+
+    @cached_property
+    def lengths(self) -> torch.Tensor:
+        """`text_lengths` as int64 (N + 1,) in main memory: compiled code is made anew for other numbers, not these."""
+        return torch.tensor(self.text_lengths)
 
     @cached_property
     def lists(self) -> torch.Tensor:

@@ -31,8 +31,7 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, regions:
     if regions.path == "flex":
         return flex(query, key, value, regions)
     function: Any = split_op if torch.compiler.is_compiling() else split
-    tables = regions.lists, regions.ends, regions.key_bias
-    return function(query, key, value, list(regions.text_lengths), *tables)
+    return function(query, key, value, regions.lengths, regions.lists, regions.ends, regions.key_bias)
 
 
 def dense(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, regions: Regions) -> torch.Tensor:
@@ -48,7 +47,7 @@ def split(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    text_lengths: list[int],
+    lengths: torch.Tensor,
     lists: torch.Tensor,
     ends: torch.Tensor,
     key_bias: torch.Tensor | None = None,
@@ -56,8 +55,8 @@ def split(
     """Return regional attention from pieces; the tables are those of `Regions`."""
     if len(lists) > 1:  # regions differ within the batch
         each = zip(*(tensor.split(1) for tensor in (query, key, value, lists, ends)), strict=True)
-        return torch.cat([split(q, k, v, text_lengths, rows, end, key_bias) for q, k, v, rows, end in each])
-    *texts, (start, image) = pairwise(accumulate(text_lengths, initial=0))
+        return torch.cat([split(q, k, v, lengths, rows, end, key_bias) for q, k, v, rows, end in each])
+    *texts, (start, image) = pairwise(accumulate(lengths.tolist(), initial=0))
     main = slice(start, query.shape[1])
     out = torch.empty_like(query)
     out[:, main], sums = over(query[:, main], key, value, [main], key_bias)
