@@ -46,6 +46,7 @@ LIGHT = [
     "eligen.assistant.placement",
     "eligen.assistant.planning",
     "eligen.assistant.routing",
+    "eligen.assistant.studio.gestures",
     "eligen.tools.errors",
     "eligen.tools.installed",
     "eligen.tools.layout",

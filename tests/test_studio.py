@@ -29,7 +29,7 @@ from eligen.assistant.studio.engine import STAGES, Engine
 from eligen.assistant.studio.files import cut_out_file, layers_file, layout_file, picture_file, session_file
 from eligen.assistant.studio.gestures import Drawn, Gesture, edits_of, mask_of, planned, told, tried
 from eligen.assistant.studio.running import Running, Stopped, Work, duration, seconds_left
-from eligen.assistant.studio.studio import Options, Studio
+from eligen.assistant.studio.studio import MOST_DESKS, Options, Studio
 from eligen.assistant.studio.worker import CUT_OFF, STOPPED
 from eligen.tools.errors import ToolError, UserError
 from eligen.tools.layout import Box
@@ -516,6 +516,18 @@ def test_a_studio_keeps_a_desk_for_each_session():
     for bad in ("../a", "", "a/b"):
         with pytest.raises(UserError, match="cannot name a session"):
             studio.desk(bad)
+
+
+def test_desks_that_nobody_uses_are_closed_and_come_back(painted: Desk):
+    studio = Studio(Options())
+    desk = studio.desk(painted.name)
+    painted.close()
+    assert len(desk.turns) == 2
+    for number in range(MOST_DESKS):
+        studio.desk(f"s{number}")
+    assert studio.desk(painted.name) is not desk
+    assert len(studio.desk(painted.name).turns) == 2
+    studio.desk(painted.name).close()
 
 
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False)])

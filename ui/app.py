@@ -18,7 +18,7 @@ from eligen.ui.things import things
 from eligen.ui.top import top
 from eligen.ui.welcome import welcome
 
-LIVE, IDLE = 0.4, 1.5  # seconds between two looks at the desk
+LIVE, IDLE = 0.5, 2.0  # seconds between two looks at the desk
 
 
 def page() -> None:
@@ -37,7 +37,7 @@ def page() -> None:
             welcome(desk)
         else:
             design(studio, desk)
-    st.fragment(watch, run_every=LIVE if not desk.idle else IDLE)(desk)
+    st.fragment(watch, run_every=IDLE)(desk)
 
 
 def seat(studio: Studio) -> Desk:

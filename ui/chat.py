@@ -37,7 +37,7 @@ def chat(desk: Desk) -> None:
             if not turn.varied:  # shown with what it varies
                 told(desk, turn)
         if desk.running is not None:
-            st.fragment(underway, run_every=0.4)(desk)
+            st.fragment(underway, run_every=0.6)(desk)
         for number in range(len(desk.halted)):
             stopped(desk, number)
     said = st.chat_input("Say what to paint or to change", key="say", accept_file="multiple", file_type=PICTURES)

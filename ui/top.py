@@ -26,7 +26,7 @@ def top(studio: Studio, desk: Desk) -> None:
         with st.popover("Keys", icon=":material/keyboard:", type="tertiary"):
             st.markdown(KEYS)
         with st.container(key="status", width="content"):
-            st.fragment(loading, run_every=None if desk.engine.ready or desk.engine.error else 0.5)(desk.engine)
+            st.fragment(loading, run_every=None if desk.engine.ready or desk.engine.error else 1.0)(desk.engine)
 
 
 KEYS = """

@@ -15,6 +15,7 @@ from eligen.tools.layout import Value
 from eligen.tools.profiles import PROFILES, get_profile
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+MOST_DESKS = 64  # the longest unused beyond that are closed; they open again when somebody comes
 
 
 class Options(Value):
@@ -66,9 +67,12 @@ class Studio:
         """Return the desk of a session, new or old; UserError when that cannot be its name."""
         session_folder(name)
         with self._guard:
-            if name not in self._desks:
-                self._desks[name] = Desk(name, self.engine, self.options.choices)
-            return self._desks[name]
+            desk = self._desks.pop(name, None) or Desk(name, self.engine, self.options.choices)
+            self._desks[name] = desk  # the last used is the last
+            for old in list(self._desks.values())[:-MOST_DESKS]:
+                if old.idle:
+                    self._desks.pop(old.name).close()
+            return desk
 
     def fresh_name(self) -> str:
         """Return a name for a new session, which nobody can guess where others can visit."""
