@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import alike, does, dress, examples, prompt_of, set_count, things
+from eligen.assistant.dialogue.actions import does, dress, things
+from eligen.assistant.dialogue.adding import examples, prompt_of
+from eligen.assistant.dialogue.counting import alike, set_count
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.places import in_place_of, name, place

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import add, does, prompt_of, things
+from eligen.assistant.dialogue.actions import does, things
+from eligen.assistant.dialogue.adding import add, prompt_of
 from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.meanings import Name, Pictured, Request
 from eligen.assistant.dialogue.patterns import Sentence

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import IT, does, dress, things
+from eligen.assistant.dialogue.actions import IT, does, dress, things, together
 from eligen.assistant.dialogue.kinds import noun_of
-from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size, Spot, Way
+from eligen.assistant.dialogue.meanings import Reference, Request, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
-from eligen.assistant.plan import Add, LayoutEdit, Move, Place, Resize
+from eligen.assistant.plan import Add, LayoutEdit, Move, Place
 from eligen.tools.layout import Entity
 
-STEP = 1.4  # of the sides: "make it bigger"
-LEAST, MOST = 0.06, 16.0
 EVEN = 0.002
 NEARER = 0.35
 
@@ -37,16 +35,10 @@ def move(work: Work, request: Request) -> None:
 
 def _go(work: Work, moved: Sequence[Entity], way: Way) -> None:
     if steps := moves(work, moved, way):
-        _all(work, steps)
+        together(work, steps)
     else:
         work.said.append(f"The {name(moved[0])} cannot go any further that way.")
         work.attend(entity.id for entity in moved)
-
-
-def _all(work: Work, edits: Sequence[LayoutEdit]) -> None:
-    """Do edits as one: all that they change is talked of then."""
-    changed = [entity_id for edit in edits for entity_id in work.do(edit)]
-    work.attend(changed)
 
 
 @does("centre")
@@ -78,7 +70,7 @@ def move_inward(work: Work, request: Request) -> None:
         gaps = {(1, 0): box.x0, (-1, 0): 1 - box.x1, (0, 1): box.y0, (0, -1): 1 - box.y1}
         dx, dy = min(gaps, key=lambda way: gaps[way])
         steps += moves(work, [entity], Way("", dx, dy))
-    _all(work, steps)
+    together(work, steps)
 
 
 @does("put back")
@@ -98,7 +90,7 @@ def put_back(work: Work, request: Request) -> None:
             edits.append(Move(ids=(entity.id,), place=Place(box=box)))
     if not edits:
         raise Refused(f"The {name(moved[0])} has not been anywhere else.")
-    _all(work, edits)
+    together(work, edits)
 
 
 def _undoes_removal(work: Work, request: Request) -> bool:
@@ -115,7 +107,7 @@ def _undoes_removal(work: Work, request: Request) -> bool:
         if rest.model_copy(update={"prompt": work.layout.prompt}) == work.layout:
             work.undo(1)
             return True
-    _all(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in gone])
+    together(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in gone])
     return True
 
 
@@ -128,7 +120,7 @@ def _bring_back(work: Work, reference: Reference, missing: Missing) -> None:
             found = resolve(work, [reference], gone)
         except Missing:
             continue
-        _all(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in found])
+        together(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in found])
         return
     raise missing
 
@@ -152,7 +144,7 @@ def align(work: Work, request: Request) -> None:
     steps = [Move(ids=(e.id,), dy=round(foot - e.box.y1, 4)) for e in aligned if foot - e.box.y1 > EVEN]
     if not steps:
         work.said.append("They stand on one line already.")
-    _all(work, steps)
+    together(work, steps)
 
 
 @does("flank")
@@ -178,86 +170,10 @@ def gather(work: Work, request: Request) -> None:
         raise Refused(f"The {name(moved[0])} is alone.")
     middle = sum(entity.box.centre[0] for entity in moved) / len(moved)
     share = -NEARER if request.do == "gather" else NEARER
-    _all(work, [Move(ids=(e.id,), dx=round(share * (e.box.centre[0] - middle), 4)) for e in moved])
+    together(work, [Move(ids=(e.id,), dx=round(share * (e.box.centre[0] - middle), 4)) for e in moved])
 
 
 @does("turn")
 def turn(work: Work, request: Request) -> None:
     """Say that nothing can be turned."""
     work.said.append(f"I cannot turn the {name(things(work, request)[0])}: I move, scale and repaint things.")
-
-
-# --- sizes
-
-
-@does("resize")
-def resize(work: Work, request: Request) -> None:
-    factor = request.get("factor") or request.get("MULTIPLIED")
-    _scale(work, things(work, request), request.get("SIZE") or Size("", factor=factor))
-
-
-@does("resize kind")
-def resize_kind(work: Work, request: Request) -> None:
-    """Scale what is there of a noun ("I want a bigger cat"); add one where there is none."""
-    new: Newcomer = request.get("NOUN")
-    reference = Reference(f"the {new.text}", new.noun, new.words)
-    found = resolve(work, [reference])
-    _scale(work, found, request.get("SIZE"))
-
-
-def _scale(work: Work, scaled: Sequence[Entity], size: Size) -> None:
-    """Scale each thing by a factor, by usual steps, or until it is as large as (or larger than) others."""
-    hosts = resolve(work, size.than) if size.than else []
-    edits: list[LayoutEdit] = []
-    for entity in scaled:
-        factor = size.factor or STEP**size.steps
-        if hosts:
-            largest = max(hosts, key=lambda host: host.box.area)
-            like = (largest.box.area / entity.box.area) ** 0.5
-            factor = like * (size.factor or STEP ** (0.5 * size.steps))
-            already = size.steps * (entity.box.area - largest.box.area) > 0
-            factor = STEP ** (0.5 * size.steps) if already else factor
-        factor = min(max(factor, LEAST), MOST)
-        if abs(factor - 1) > 0.01:
-            edits.append(Resize(ids=(entity.id,), factor=round(factor, 4)))
-    before = work.layout
-    _all(work, edits)
-    if work.layout == before:
-        work.said.append(f"The {name(scaled[0])} cannot be scaled that way: it has that size already.")
-
-
-@does("enlarge", "reduce")
-def scale(work: Work, request: Request) -> None:
-    """Scale things up or down, by as much as is said: "a bit", "by half", "to double its size", "two times"."""
-    up = request.do == "enlarge"
-    size: Size | None = request.get("SIZE")
-    if size is None:
-        kind, amount = request.get("AMOUNT") or ("steps", 1.0)
-        if kind == "steps":
-            factor = STEP ** (amount if up else -amount)
-        elif kind == "factor":
-            factor = amount if up else 1 / amount
-        else:
-            factor = 1 + amount if up else max(1 - amount, LEAST)
-        size = Size("", factor=factor)
-    _scale(work, things(work, request), size)
-
-
-@does("mismade", "undersized")
-def mismade(work: Work, request: Request) -> None:
-    """Make what is too big smaller, and what is too small (or not big enough) bigger."""
-    sign = request.get("BIG") * (1 if request.do == "undersized" else -1)
-    _scale(work, things(work, request), Size("", steps=1.0 if sign > 0 else -1.0))
-
-
-@does("same size")
-def same_size(work: Work, request: Request) -> None:
-    """Give things the size of others, or of the first of them."""
-    scaled = things(work, request)
-    model = resolve(work, request.get("other"))[0] if request.get("other") else scaled[0]
-    edits = [
-        Resize(ids=(entity.id,), factor=round(min(max((model.box.area / entity.box.area) ** 0.5, LEAST), MOST), 4))
-        for entity in scaled
-        if entity.id != model.id
-    ]
-    _all(work, edits)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from eligen.assistant.context import Context
-from eligen.assistant.dialogue import exchanging, likeness, moving, painting, scene_questions
+from eligen.assistant.dialogue import adding, counting, exchanging, likeness, moving, painting, scaling, scene_questions
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
 from eligen.assistant.dialogue.beginning import reply_without_picture
@@ -28,7 +28,9 @@ from eligen.assistant.plan import MOST_EDITS, Edit, Option, Plan, Question
 from eligen.tools.errors import ToolError, UserError
 
 Compose = Callable[[str], Plan]
-REGISTERED = (exchanging, likeness, moving, painting, scene_questions)  # importing them tells ACTIONS what they do
+REGISTERED = (  # importing them tells ACTIONS what they do
+    adding, counting, exchanging, likeness, moving, painting, scaling, scene_questions,
+)  # fmt: skip
 NOT_UNDERSTOOD = "I did not understand that. You can say, for instance: make the cat bigger, or add a tree on the left."
 NEW_PICTURE = "What should the new picture show?"
 AS_IT_IS = "Fine: everything stays as it is."
