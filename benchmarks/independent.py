@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from benchmarks.eye import Eye, trained
+from benchmarks.eye import STEPS, Eye, trained
 from eligen.assistant.evaluation.evaluators.base import Course, Score
 from eligen.tools.vocabulary import Vocabulary
 from training.scenes import COLOURS, World
@@ -17,8 +17,8 @@ from training.scenes import COLOURS, World
 class Independent:
     """Names the crop of every entity's box, and its colour."""
 
-    def __init__(self, size: str = "128") -> None:
-        self.size = int(size)
+    def __init__(self, size: str = "128", steps: str = str(STEPS)) -> None:
+        self.size, self.steps = int(size), int(steps)
 
     def evaluate(self, course: Course) -> Iterable[Score]:
         """Return the shares of entities of the right noun, and of the right colour, of every painted picture."""
@@ -49,4 +49,4 @@ class Independent:
     @cached_property
     def eye(self) -> Eye:
         """The classifier."""
-        return trained(World(), len(self.vocabulary.nouns), self.size)
+        return trained(World(), len(self.vocabulary.nouns), self.size, self.steps)

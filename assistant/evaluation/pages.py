@@ -90,9 +90,10 @@ def _row(*cells: str) -> str:
 
 
 def table(report: Report, suite: str, *, tagged: bool) -> list[tuple[str, str, list[Measured | None]]]:
-    """Return (measure, tag, one cell an agent) of a suite's rows, those of tags or the others."""
+    """Return (measure, tag, one cell an agent) of a suite's rows, those of tags or the others; checks come last."""
     cells = {(one.measure, one.tag, one.agent): one for one in (*report.measures, *report.timing) if one.suite == suite}
-    rows = dict.fromkeys((measure, tag) for measure, tag, _ in cells if bool(tag) == tagged)
+    known = dict.fromkeys((measure, tag) for measure, tag, _ in cells if bool(tag) == tagged)
+    rows = sorted(known, key=lambda row: row[0].startswith("check:"))
     return [(name, tag, [cells.get((name, tag, agent)) for agent in report.agents]) for name, tag in rows]
 
 

@@ -179,7 +179,7 @@ def measured(suite: str, agent: str, scored: Sequence[tuple[Case, Sequence[Score
                 tag=tag,
                 better=kinds[name].better,
                 share=kinds[name].share,
-                found=mean_of(known) if known else None,
+                found=mean_of(known, share=kinds[name].share) if known else None,
                 why=whys[0] if whys and not known else "",
             )
 

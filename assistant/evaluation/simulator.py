@@ -103,7 +103,10 @@ def _to_change(wish: Entity, thing: Entity, layout: Layout) -> Iterator[Wish]:
         return
     across = f"a bit to the {'right' if dx > 0 else 'left'}"
     nudge = across if abs(dx) >= abs(dy) else f"a bit {'down' if dy > 0 else 'up'}"
-    there = place((goal_x, goal_y)) if place((goal_x, goal_y)) != place((x, y)) else nudge
+    telling = [*(("left", "right") if abs(dx) > NEAR else ()), *(("top", "bottom") if abs(dy) > NEAR else ())]
+    there = place((goal_x, goal_y))
+    if there == place((x, y)) or not any(word in there for word in telling):
+        there = nudge
     yield Wish(thing, MOVE, named(thing, layout), re.sub("^(in|on|at) the", "to the", there), nudge)
 
 

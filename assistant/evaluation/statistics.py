@@ -42,15 +42,15 @@ class Difference(Value):
     finding: str
 
 
-def mean_of(values: Sequence[float]) -> Mean:
+def mean_of(values: Sequence[float], *, share: bool) -> Mean:
     """Return the mean of values, one a case.
 
-    The interval is Wilson's where all are 0 or 1, else the percentile bootstrap's over cases.
+    The interval is Wilson's where they are shares that all are 0 or 1, else the percentile bootstrap's over cases.
     """
     mean = fmean(values)
     if len(values) < 2:
         return Mean(mean=mean, low=None, high=None, cases=len(values))
-    if set(values) <= {0.0, 1.0}:
+    if share and set(values) <= {0.0, 1.0}:
         from scipy.stats import binomtest
 
         interval = binomtest(round(sum(values)), len(values)).proportion_ci(LEVEL, method="wilson")
