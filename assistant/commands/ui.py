@@ -95,6 +95,7 @@ def flags(host: str, port: int, *, browser: bool = True) -> list[str]:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
         "client.showErrorDetails": "none",
+        "runner.postScriptGC": "false",  # with PyTorch loaded it takes longer than drawing the page
         **{f"theme.{name}": value for name, value in THEME.items()},
     }
     return [f"--{name}={value}" for name, value in set_to.items()]
