@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
-from eligen.assistant.agents.critic import CriticAgent, Eye
+from eligen.assistant.agents.critic import RETRIES, CriticAgent, Eye
 from eligen.assistant.agents.painter import LazyPainter, PainterAgent, Paints
 from eligen.assistant.agents.planner import PlannerAgent
 from eligen.assistant.agents.scribe import ScribeAgent
@@ -30,11 +30,13 @@ def build_graph(
     store: Store,
     settings: Settings,
     critic: bool = True,
+    retries: int = RETRIES,
     approve: bool = False,
 ) -> StateGraph[State]:
     """Return the graph of a session's turns, to be compiled with a checkpointer.
 
-    With an eye, attached pictures are understood and, with `critic`, painted ones judged.
+    With an eye, attached pictures are understood and, with `critic`, painted ones judged; what failed is painted again,
+    at most `retries` times.
 
     Its input is {"text", "attachments"}. A question interrupts it, and with `approve` so does every plan that paints;
     `Command(resume=answer)` goes on. Progress comes as custom stream events.
@@ -47,7 +49,7 @@ def build_graph(
     graph.add_node("ask", ask)
     graph.add_edge(START, "planner")
     if eye is not None and critic:
-        graph.add_node("critic", CriticAgent(eye, store.pictures))
+        graph.add_node("critic", CriticAgent(eye, store.pictures, retries))
     graph.add_edge("painter", "critic" if eye is not None and critic else "record")
     return graph
 

@@ -16,7 +16,7 @@ from langgraph.checkpoint.serde.types import RESUME
 from langgraph.constants import START
 from langgraph.types import Command
 
-from eligen.assistant.agents.critic import Eye
+from eligen.assistant.agents.critic import RETRIES, Eye
 from eligen.assistant.agents.painter import Paints
 from eligen.assistant.agents.planner import continued
 from eligen.assistant.archive import export_session
@@ -84,6 +84,7 @@ class Session:
         guidance: float | None = None,
         loras: tuple[Lora, ...] | None = None,
         critic: bool = True,
+        retries: int = RETRIES,
         approve: bool = False,
         checkpoints: str | None = None,
     ) -> Self:
@@ -91,9 +92,9 @@ class Session:
 
         `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed, steps,
         guidance and LoRAs unless others are given; a picture that is attached to be changed has a size of its own.
-        With an `eye`, attached pictures are understood and, with `critic`, painted ones judged. With `approve` every
-        plan that paints is put to the user first. `checkpoints` is a Postgres URL, by default ELIGEN_CHECKPOINTS, else
-        SQLite in the session's folder.
+        With an `eye`, attached pictures are understood and, with `critic`, painted ones judged; what failed is painted
+        again, at most `retries` times. With `approve` every plan that paints is put to the user first. `checkpoints` is
+        a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's folder.
         Raises UserError when the session is open elsewhere, damaged, or of another size.
         """
         with ExitStack() as stack:
@@ -109,6 +110,7 @@ class Session:
                 store=store,
                 settings=settings,
                 critic=critic,
+                retries=retries,
                 approve=approve,
             ).compile(checkpointer=saver)
             session = cls(store, settings, graph, saver, stack)

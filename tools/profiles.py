@@ -62,7 +62,7 @@ class Profile:
     `lora_file` likewise stands before `lora`, `sam_file` before `sam` and `in_context_file` before `in_context`, with
     `two_panels` for its wording, and `ip_adapter_file` before `ip_adapter`, which reads the `image_features` of an
     image encoder. `component_bytes` is what each model weighs on disk, known before the download.
-    `dtype` is what the models compute in.
+    `dtype` is what the models compute in; `retries` how often what a critic finds wrong is painted again.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Profile:
     max_sequence_length: int
     entity_max_sequence_length: int
     schedule: Schedule = "eligen"
+    retries: int = 2
 
 
 MINI = Profile(
@@ -119,6 +120,7 @@ MINI = Profile(
     true_cfg_scale=3.0,
     max_sequence_length=64,
     entity_max_sequence_length=16,
+    retries=0,  # these weights seldom do better the second time: docs/sessions.md
 )
 
 FLUX_DEV = Profile(

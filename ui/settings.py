@@ -38,7 +38,7 @@ def settings(studio: Studio, desk: Desk) -> None:
     size(desk)
     gathered = "Else changes by hand are gathered until you paint them."
     st.toggle("Paint each change at once", choices.at_once, help=gathered, **bound(desk, "at_once"))
-    st.toggle("Look at every picture, and paint again what failed", choices.critic, **bound(desk, "critic"))
+    st.toggle("Look at every picture, and say what failed", choices.critic, **bound(desk, "critic"))
     readers = "rules, or a language model: qwen:FOLDER, openai:MODEL@URL"
     st.text_input("Planner", choices.planner, help=readers, **bound(desk, "planner"))
 

@@ -1,4 +1,4 @@
-"""The critic's node: looks at what was painted, and has what failed painted again, twice at most."""
+"""The critic's node: looks at what was painted, and has what failed painted again, a few times at most."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class CriticAgent:
 
     eye: Eye
     pictures: Pictures
+    retries: int = RETRIES
 
     def __call__(self, state: State) -> Command[Literal["painter", "record"]]:
         if state.error:
@@ -51,7 +52,7 @@ class CriticAgent:
         *earlier, last = state.candidates
         candidates = (*earlier, self._judged(last))
         kept = best(candidates)
-        if candidates[-1].verdict is None or kept.verdict is None or kept.verdict.ok or len(candidates) > RETRIES:
+        if candidates[-1].verdict is None or kept.verdict is None or kept.verdict.ok or len(candidates) > self.retries:
             return Command(goto="record", update=as_json(candidates=candidates))
         again = retry(kept, attempt=len(candidates))
         write({"doing": "once more: " + ", ".join(finding.prompt for finding in kept.verdict.failed)})

@@ -9,6 +9,7 @@ import typer
 
 from eligen.assistant.commands.options import (
     PROFILE_HELP,
+    RETRIES_HELP,
     Device,
     LoraFile,
     LoraOption,
@@ -45,8 +46,12 @@ def chat(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="[default: random]")] = None,
     critic: Annotated[
-        bool, typer.Option("--critic/--no-critic", help="Look at every picture, and paint again what failed.")
+        bool, typer.Option("--critic/--no-critic", help="Look at every picture, and say what failed.")
     ] = True,
+    retries: Annotated[
+        int | None,
+        typer.Option("--retries", min=0, max=2, metavar="N", help=RETRIES_HELP),
+    ] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Ask before a plan is painted.")] = False,
     model_dir: ModelDir = None,
     lora_file: LoraFile = None,
@@ -86,6 +91,7 @@ def chat(
         steps=steps,
         loras=loras or None,
         critic=critic,
+        retries=chosen.retries if retries is None else retries,
         approve=approve,
     ) as opened:
         if eye is None:

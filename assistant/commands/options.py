@@ -18,6 +18,7 @@ from eligen.tools.profiles import PROFILES
 from eligen.tools.requests import Lora, Side
 from eligen.tools.userinput import printable, validated
 
+RETRIES_HELP = "How often what failed is painted again.  [default: the profile's; 0 for mini]"
 PROFILE_HELP = f"Which models paint: {' or '.join(PROFILES)}."
 
 PlannerOption = Annotated[str, typer.Option("--planner", help=f"Who plans: rules, or a language model: {SPELLINGS}.")]

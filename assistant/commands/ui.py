@@ -48,7 +48,7 @@ def ui(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="[default: random]")] = None,
     critic: Annotated[
-        bool, typer.Option("--critic/--no-critic", help="Look at every picture, and paint again what failed.")
+        bool, typer.Option("--critic/--no-critic", help="Look at every picture, and say what failed.")
     ] = True,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     model_dir: ModelDir = None,

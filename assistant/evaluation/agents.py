@@ -31,7 +31,8 @@ SWITCH = {"on": True, "off": False}
 class Agent:
     """Who is tested. The `eye` understands attached pictures and, with `critic`, judges painted ones.
 
-    `versions` tell two agents of one text apart.
+    What failed is painted again as often as the profile says, unless `retries` does. `versions` tell two agents of one
+    text apart.
     """
 
     planner: Planner
@@ -40,6 +41,7 @@ class Agent:
     critic: bool = True
     profile: Profile = field(default_factory=get_profile)
     control: Control = "eligen"
+    retries: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -70,6 +72,7 @@ def standard(
     planner: str | Planner = "rules",
     critic: str = "on",
     control: str = "eligen",
+    retries: str | None = None,
     profile: str = DEFAULT_PROFILE,
     model_dir: str | None = None,
     lora_file: str | None = None,
@@ -83,6 +86,8 @@ def standard(
         raise UserError(f"critic={critic}: write on or off")
     if control not in get_args(Control):
         raise UserError(f"control={control}: write {', '.join(get_args(Control))}")
+    if retries not in (None, "0", "1", "2"):
+        raise UserError(f"retries={retries}: write 0, 1 or 2")
     if unknown := hardware.keys() - {"device", "offload", "quantization"}:
         raise UserError(f"an agent has no option {min(unknown)!r}")
     folder, lora = (Path(text) if text else None for text in (model_dir, lora_file))
@@ -97,6 +102,7 @@ def standard(
         painter=LazyPainter(profile=chosen, **hardware),
         eye=get_eye(chosen, getattr(thinker, "model", None), device=hardware.get("device")),
         critic=SWITCH[critic],
+        retries=None if retries is None else int(retries),
         profile=chosen,
         control=cast("Control", control),
     )

@@ -97,6 +97,7 @@ def _stage(suite: Suite, agent: Agent, seed: int) -> Iterator[Stage]:
             painter=painter,
             eye=agent.eye if suite.paint else None,
             critic=agent.critic,
+            retries=agent.profile.retries if agent.retries is None else agent.retries,
             profile=agent.profile.name,
             size=suite.size if suite.paint else SMALLEST,
             seed=seed,

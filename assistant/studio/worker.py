@@ -176,6 +176,7 @@ class Worker:
             painter=self._painter,
             eye=engine.eye or get_eye(engine.profile, getattr(thinker, "model", None)),
             critic=choices.critic,
+            retries=engine.profile.retries,
             profile=choices.profile,
             size=None if there else choices.size,
             seed=choices.seed,
