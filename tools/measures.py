@@ -69,8 +69,10 @@ def placements(asked: Sequence[Sight], found: Sequence[Sight]) -> list[Placement
 
 
 def _overlap(one: Sight, other: Sight) -> tuple[float, float]:
-    shapes = one.shape is not None and other.shape is not None
-    return one.box.iou(other.box), mask_iou(one.shape, other.shape) if shapes else 0.0
+    boxes = one.box.iou(other.box)
+    if one.shape is None or other.shape is None:
+        return boxes, 0.0
+    return boxes, mask_iou(one.shape, other.shape)
 
 
 def mask_iou(one: np.ndarray, other: np.ndarray) -> float:
