@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from itertools import islice, permutations
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,7 +21,7 @@ from test_planbench import FOLDER
 
 from eligen.assistant.cli import main
 from eligen.assistant.evaluation.report import Report, read_report
-from eligen.assistant.evaluation.results import ROWS
+from eligen.assistant.evaluation.results import ROWS, Rows
 
 DIALOGUES = f"planbench:{FOLDER / 'multi_dev.jsonl'}"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "evaluation.md"
@@ -248,6 +249,14 @@ def test_a_damaged_file_of_rows_is_told(capsys: pytest.CaptureFixture[str]):
     Path("out", ROWS).write_text('{"key": 1}\n')
     assert main(["eval", source, "--report", "out"]) == 2
     assert "line 1: not a row" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_write_to_one_folder(capsys: pytest.CaptureFixture[str]):
+    source = written("mine.json", suite("a cat", name="mine"))
+    with closing(Rows(Path("out"))):
+        assert main(["eval", source, "--report", "out"]) == 2
+    assert "another run is writing" in capsys.readouterr().err
+    evaluated("out", source)
 
 
 def test_a_report_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]):

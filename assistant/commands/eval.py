@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,14 +117,14 @@ def _run(
     todo = cases(
         suites, agents, lambda suite: (*(PAINTED if suite.paint else PLANNED), *each), repeats=repeats, seed=seed
     )
-    rows = Rows(folder)
-    with progress("cases", "case", total=len(todo)) as bar:
-        run(todo, rows, engine, lambda left: bar.update(len(todo) - left - bar.n))
     gatherers = [one for one in known.values() if isinstance(one, Gatherer)]
-    made = make_report(suites, todo, rows, seed=seed, repeats=repeats, gatherers=gatherers)
-    write_report(made, folder)
-    write_page(made, folder, folder / PICTURES)
-    write_summary(made, folder)
+    with closing(Rows(folder)) as rows:
+        with progress("cases", "case", total=len(todo)) as bar:
+            run(todo, rows, engine, lambda left: bar.update(len(todo) - left - bar.n))
+        made = make_report(suites, todo, rows, seed=seed, repeats=repeats, gatherers=gatherers)
+        write_report(made, folder)
+        write_page(made, folder, folder / PICTURES)
+        write_summary(made, folder)
     return made
 
 

@@ -54,8 +54,8 @@ def on_ray(jobs: Sequence[Job], *, workers: int, address: str | None) -> Iterato
     options = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray at {address or 'this machine'}: {error}") from None
+    except Exception as error:  # Ray raises nothing narrower when a node does not come up
+        raise UserError(f"no Ray at {address or 'this machine'}: {' '.join(str(error).split())[:200]}") from error
     try:
         worker = ray.remote(num_cpus=1)(_Worker)
         pool = ActorPool([worker.remote() for _ in range(min(workers, max(len(jobs), 1)))])

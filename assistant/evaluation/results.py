@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from eligen.assistant.evaluation.evaluators.base import Score
@@ -27,7 +28,10 @@ class Row(Value):
 
 
 class Rows:
-    """The rows of a report's folder; later rows of a key add to earlier ones. UserError when it cannot be written."""
+    """The rows of a report's folder; later rows of a key add to earlier ones.
+
+    UserError when it cannot be written, or another run has it open until it is closed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / ROWS
@@ -35,12 +39,20 @@ class Rows:
         self._rows: dict[str, Row] = {}
         try:
             self._pictures.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(folder / "lock", thread_local=False)
+            self._lock.acquire(timeout=0)
             with self.file.open("a+b") as file:
                 _mend(file.fileno(), self.file)
+        except Timeout:
+            raise UserError(f"another run is writing to {folder}: wait for it, or name another folder") from None
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror}") from error
         for row in self._read():
             self._rows[row.key] = self._joined(row)
+
+    def close(self) -> None:
+        """Let another run have the folder."""
+        self._lock.release()
 
     def get(self, key: str) -> Row | None:
         """Return the row of a case, None where it is not finished."""
