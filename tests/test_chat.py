@@ -217,6 +217,20 @@ def test_pictures_are_attached_to_the_next_message(chat: Chat, monkeypatch: pyte
     assert first["attachments"] == second["attachments"]
 
 
+def test_a_conversation_may_begin_with_a_picture(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    Image.new("RGB", (64, 64), "red").save("x.png")
+    write_script({"user": "", "attach": ["x.png"]}, "add a cat on the left")
+    chat("--script", "talk.jsonl", "--out", "out")
+    first, second = records("out")
+    assert (first["version"], first["painted"], first["tools"]) == (1, False, [])
+    assert (second["version"], second["painted"], second["tools"]) == (2, True, ["inpaint"])
+    with Image.open("out/01.png") as image:
+        assert image.getcolors() == [(64 * 64, (255, 0, 0))]
+    typed(monkeypatch, "/attach x.png", "")
+    out, _ = chat()
+    assert any("version 1: " in line for line in out)
+
+
 def test_sessions_come_and_go(chat: Chat, capsys: pytest.CaptureFixture[str]):
     write_script("a red cat")
     chat("--script", "talk.jsonl", "--out", "out", "--session", "one")

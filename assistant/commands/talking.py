@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from eligen.assistant.commands.options import check_writable, note, say
 from eligen.assistant.commands.painting import progress
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eligen.assistant.state import Progress
 
 HELP = """Say what to paint or to change, or:
-  /attach FILE    show a picture with the next message
+  /attach FILE    send a picture with the next message, which may be empty: to be changed, or to be like
   /undo [N]       go back a version, or N
   /redo [N]       go forward again
   /versions       list the versions;  /goto N  go to one of them
@@ -39,12 +39,11 @@ class Line(Value):
     user: str
     attach: tuple[str, ...] = Field(default=(), max_length=8)
 
-    @field_validator("user")
-    @classmethod
-    def _says_something(cls, text: str) -> str:
-        if not printable(text):
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not printable(self.user) and not self.attach:
             raise ValueError("the message is empty")
-        return text
+        return self
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ def converse(session: Session) -> None:
                 attached.append(Path(rest).expanduser())
             elif word.startswith("/"):
                 obey(session, word, rest.strip())
-            elif text:
+            elif text or attached:
                 tell(session, followed(session.stream(text, attached)))
                 attached = []
         except EligenError as error:
