@@ -28,7 +28,7 @@ from benchmarks.eye import Eye, trained
 from benchmarks.figures import Figure, difference, share
 from benchmarks.layouts import Case, visible
 from eligen.assistant.agents.critic import Eye as CriticsEye
-from eligen.assistant.agents.eyes import get_eye
+from eligen.assistant.agents.eyes import PairEye, get_eye
 from eligen.assistant.agents.painter import Paints
 from eligen.assistant.context import Context
 from eligen.assistant.plan import Compose, Plan
@@ -168,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     profile = get_profile(options.profile, model_dir=options.model_dir)
     painter, critics, world = Painter(profile=profile), get_eye(profile), World()
-    assert critics is not None, f"profile {profile.name} has no eye to judge with"
+    assert isinstance(critics, PairEye), f"profile {profile.name} has no CLIP pair to judge with"
     nouns, side = len(critics.namer.vocabulary.nouns), profile.width
     cases = hard_cases(world, nouns, options.count, side)
     eye = None if options.drawn else trained(world, nouns, side)
