@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._dynamo.testing import CompileCounter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from eligen.tools import regions as region_tables
 from eligen.tools.compiled import compiled_blocks
@@ -111,10 +113,37 @@ def test_bfloat16_rounds_no_worse_than_a_dense_mask() -> None:
     tensors = heads(28 + TOKENS, dtype=torch.bfloat16)
     exact = by_definition(tensors, regions)
     off = {path: (attend(*tensors, replace(regions, wanted=path)) - exact).abs() for path in ("dense", "split")}
-    assert off["split"].dtype == torch.float64
     assert off["dense"].max() < 0.02
     assert off["split"].max() < 2 * off["dense"].max()
     assert off["split"].mean() < 2 * off["dense"].mean()
+
+
+class Masks(TorchDispatchMode):
+    """Notes the dtypes of masks that reach attention kernels of whatever name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.dtypes: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "scaled_dot_product" in func.__name__:
+            self.calls += 1
+            masks = [(kwargs or {}).get(name) for name in ("attn_mask", "attn_bias")] + list(args[3:4])
+            self.dtypes |= {mask.dtype for mask in masks if isinstance(mask, torch.Tensor)}
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("path", ["dense", "split"])
+@pytest.mark.parametrize("bias", [None, torch.arange(12.0)])
+def test_no_fp32_mask_is_put_beside_bfloat16(path: str, bias: torch.Tensor | None) -> None:
+    """cuDNN attention would misread it in silence."""
+    regions = Regions(layout("rf"), (3, 4, 5), bias, path)
+    with Masks() as seen:
+        attend(*heads(12 + TOKENS, dtype=torch.bfloat16), regions)
+    assert seen.calls
+    assert seen.dtypes <= {torch.bool, torch.bfloat16}
+    assert bool(seen.dtypes) == (path == "dense")
 
 
 def test_strided_inputs_are_read_right() -> None:
@@ -194,6 +223,8 @@ def test_the_path_is_chosen_by_what_it_saves(monkeypatch: pytest.MonkeyPatch) ->
     assert large.path == "split"
     assert large.pairs == 4608**2 + 6 * (512**2 + 2 * 512 * 1024)
     assert replace(large, wanted="flex").path == "flex"
+    short = Regions(torch.zeros(1, 0, 1024, dtype=torch.bool), (32,), torch.arange(32.0))
+    assert short.path == "split"  # one call without a mask and one over a few tokens
 
 
 def test_the_path_can_be_forced_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,11 @@ from eligen.tools.errors import UserError
 
 Path = Literal["dense", "split", "flex"]
 VARIABLE = "ELIGEN_ATTENTION"
-# What a piece of the split path costs beside its arithmetic, in pairs of tokens that a dense mask computes meanwhile,
-# as measured by benchmarks/attention.py. Not timed as it runs: a request gives the same picture each time.
-PIECE_PAIRS = {"cpu": 20_000, "cuda": 1_000_000}
+# In pairs of tokens that unmasked attention computes meanwhile: what a pair costs under a mask, and what a piece of the
+# split path costs beside its arithmetic. By benchmarks/attention.py for the CPU, estimated for GPUs. A table and not
+# timed as it runs: a request gives the same picture each time.
+MASKED_PAIR = {"cpu": 1.5, "cuda": 1.12}
+PIECE = {"cpu": 20_000, "cuda": 1_000_000}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +46,12 @@ class Regions:
                 raise UserError(f"unknown {VARIABLE} {chosen!r}: known are {', '.join(get_args(Path))}")
             return chosen  # type: ignore[return-value]
         batch, _, tokens = self.token_masks.shape
-        pieces = batch * (2 * len(self.text_lengths) - 1)
-        saved = (sum(self.text_lengths) + tokens) ** 2 - self.pairs
-        price = PIECE_PAIRS.get(self.token_masks.device.type)
-        return "split" if price is not None and saved > pieces * price else "dense"
+        device = self.token_masks.device.type
+        if device not in PIECE:
+            return "dense"
+        pieces = batch * (2 * len(self.text_lengths) - 1) * (1 if self.text_bias is None else 2)
+        masked = MASKED_PAIR[device] * (sum(self.text_lengths) + tokens) ** 2
+        return "split" if self.pairs + pieces * PIECE[device] < masked else "dense"
 
     def prepared(self) -> Regions:
         """Return itself with the tables of its path made: compiled code then only reads them."""
@@ -76,7 +80,14 @@ class Regions:
         """`attention_mask`, or the same as a bias in the queries' dtype where some keys have one."""
         if self.key_bias is None:
             return self.attention_mask
-        return self.key_bias.to(self.token_masks.device, dtype).where(self.attention_mask, -torch.inf)
+        if dtype not in self._biases:
+            bias = self.key_bias.to(self.token_masks.device, dtype)
+            self._biases[dtype] = bias.where(self.attention_mask, -torch.inf)
+        return self._biases[dtype]
+
+    @cached_property
+    def _biases(self) -> dict[torch.dtype, torch.Tensor]:
+        return {}
 
     @cached_property
     def groups(self) -> torch.Tensor:
