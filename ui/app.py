@@ -41,16 +41,19 @@ def page() -> None:
 
 
 def seat(studio: Studio) -> Desk:
-    """Return the desk of the session that the address names, a new one where it names none."""
-    name = st.query_params.get("session")
+    """Return the desk of the session that the address names, a new one where it names none.
+
+    From then on the window keeps to it: what a browser tells may carry an address of before.
+    """
+    name = st.session_state.get("seat") or st.query_params.get("session")
     try:
         desk = studio.desk(name or studio.fresh_name())
         _ = desk.turns  # opens it
     except EligenError as error:
         st.error(f"{error}. Here is a new picture instead.", icon=":material/error:")
         desk = studio.desk(studio.fresh_name())
-    if desk.name != name:
-        st.query_params["session"] = desk.name
+    if st.session_state.get("seat") != desk.name or st.query_params.get("session") != desk.name:
+        st.session_state["seat"] = st.query_params["session"] = desk.name
     return desk
 
 

@@ -14,19 +14,23 @@ def top(studio: Studio, desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="top"):
         st.markdown("**:material/palette: Eligen**", width="content")
         if st.button("New picture", icon=":material/add:", type="tertiary", key="new"):
-            st.query_params.clear()
-            st.rerun()
+            go(studio.fresh_name())
         others = [name for name in studio.sessions if name != desk.name]
         if others:
             with st.popover("Open", icon=":material/folder_open:", type="tertiary"):
                 name = st.selectbox("A picture of before", others, index=None, key=f"open-{desk.name}")
                 if name:
-                    st.query_params["session"] = name
-                    st.rerun()
+                    go(name)
         with st.popover("Keys", icon=":material/keyboard:", type="tertiary"):
             st.markdown(KEYS)
         with st.container(key="status", width="content"):
             st.fragment(loading, run_every=None if desk.engine.ready or desk.engine.error else 1.0)(desk.engine)
+
+
+def go(session: str) -> None:
+    """Sit down at another desk."""
+    st.session_state["seat"] = st.query_params["session"] = session
+    st.rerun()
 
 
 KEYS = """
