@@ -15,6 +15,9 @@ from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 from eligen.assistant.cli import main
+from eligen.assistant.context import Context
+from eligen.assistant.plan import Compose, Move, Plan, Style
+from eligen.assistant.session import Session
 from eligen.tools.errors import EligenError, ToolError, UserError
 from eligen.tools.generation import Painter
 from eligen.tools.ip_adapter import ImageProjection, IPAdapter
@@ -274,3 +277,34 @@ def test_style_images_that_cannot_be_read_are_refused(
         assert says in capsys.readouterr().err
     assert main([*command, pictures[0], "--style-scale", "3"]) == 2
     assert not (tmp_path / "out.png").exists()
+
+
+# -- in a conversation
+
+
+class AsThePicture:
+    """A planner that composes a scene first, takes over the style of what is attached, and moves the cat otherwise."""
+
+    def plan(self, text: str, context: Context) -> Plan:
+        if context.layout is None:
+            return Plan(reply="", edits=(Compose(layout=REQUEST.layout),))
+        if context.attachments:
+            return Plan(reply="", edits=(Style(reference=context.attachments[0]),))
+        return Plan(reply="", edits=(Move(ids=("cat-1",), dx=0.2),))
+
+
+def test_a_conversation_in_the_style_of_an_attachment(
+    profile: Profile, painter: Painter, pictures: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELIGEN_HOME", str(tmp_path / "home"))
+    options: dict[str, Any] = {"size": (64, 64), "seed": 3, "profile": profile.name, "steps": 2}
+    with Session.open("s", planner=AsThePicture(), painter=painter, **options) as session:
+        first, plain = session.send("a cat and a dog"), session.picture
+        second = session.send("in the style of this picture", [Path(pictures[0])])
+        styled_picture = session.picture
+        Path(pictures[0]).unlink()
+        third = session.send("move the cat")
+        assert (first.tools, second.tools, third.tools) == (("generate",), ("style",), ("inpaint",))
+        assert [style.scale for style in session.layout.style_images] == [1.0]
+        before, after = (np.asarray(Image.open(picture)) for picture in (plain, styled_picture))
+        assert not np.array_equal(before, after)
