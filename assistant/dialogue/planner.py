@@ -24,6 +24,7 @@ from eligen.assistant.dialogue.settling import settled
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Unclear, Work
 from eligen.assistant.language.lexicon import Lexicon
+from eligen.assistant.language.tokens import normalise
 from eligen.assistant.plan import MOST_EDITS, Edit, Option, Plan, Question
 from eligen.tools.errors import ToolError, UserError
 
@@ -36,6 +37,7 @@ NEW_PICTURE = "What should the new picture show?"
 AS_IT_IS = "Fine: everything stays as it is."
 AGAIN = {"correct": corrected, "repeat": repeated, "lessen": lessened}
 DEEPEST = 2
+LONGEST_REMARK = 40  # words: before the first picture, what is longer describes it
 SIMILAR = 0.35  # readings that cost so much more are tried where the best makes no sense
 
 
@@ -46,8 +48,10 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
     """
     lists = wordlists(lexicon)
     spoken = _joined(sentences(text, names_of(context)), lists)
-    if not spoken:
+    if not spoken and (context.layout is not None or not normalise(text)):
         raise UserError("the prompt is empty" if context.layout is None else "the message is empty")
+    if context.layout is None and sum(len(sentence.tokens) for sentence in spoken) > LONGEST_REMARK:
+        return new_picture(text, context, lists, compose)
     if context.question is not None:
         if context.layout is not None and (found := option(text, context.question, begin(context, lists))):
             return Plan(reply=told(found.edits, context.layouts, lists) or AS_IT_IS, edits=found.edits)
@@ -60,7 +64,7 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
             else Plan(reply="", question=Question(text=NEW_PICTURE))
         )
     if context.layout is None:
-        reply = reply_without_picture(spoken, lexicon)
+        reply = reply_without_picture(spoken, lexicon) if spoken else None
         return new_picture(text, context, lists, compose) if reply is None else Plan(reply=reply)
     return Conversation(context, lists, spoken).plan()
 
