@@ -15,6 +15,7 @@ from eligen.assistant.plan import (
     Add,
     Compose,
     Describe,
+    NamedReference,
     Option,
     Place,
     Plan,
@@ -74,6 +75,14 @@ class Planner:
         if text not in self.lines:
             raise ToolError(f"nobody knows what {text!r} means")
         return self.lines[text]
+
+
+class Namer(Planner):
+    """Gives what is attached a name."""
+
+    def plan(self, text: str, context: Context) -> Plan:
+        names = tuple(NamedReference(name="bob", reference=one) for one in context.attachments)
+        return super().plan(text, context).model_copy(update={"names": names})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from scripted import WHICH, Planner, Sketcher
+from scripted import WHICH, Namer, Sketcher
 
 from eligen.assistant import archive
 from eligen.assistant.archive import export_session, import_session
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def open_session(name: str) -> Session:
-    return Session.open(name, planner=Planner(), painter=Sketcher(), size=(64, 64), seed=7)
+    return Session.open(name, planner=Namer(), painter=Sketcher(), size=(64, 64), seed=7)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
-from scripted import CAT, SCENE, WHICH, Eye, Planner, Sketcher
+from scripted import CAT, SCENE, WHICH, Eye, Namer, Planner, Sketcher
 
 from eligen.assistant.agents.rules import RulesPlanner
 from eligen.assistant.context import Context
-from eligen.assistant.plan import NamedReference, Plan
+from eligen.assistant.plan import Plan
 from eligen.assistant.session import Session
 from eligen.assistant.state import Progress
 from eligen.assistant.turns import Turn
@@ -255,14 +255,6 @@ def test_a_turn_that_was_cut_off_is_resumed_or_given_up(open_session: Open, know
     assert again.resume() is None
     versions = again.history.versions
     assert files(again) == {name for version in versions for name in (version.picture, version.mask)} - {None}
-
-
-class Namer(Planner):
-    """Gives what is attached a name."""
-
-    def plan(self, text: str, context: Context) -> Plan:
-        names = tuple(NamedReference(name="bob", reference=one) for one in context.attachments)
-        return super().plan(text, context).model_copy(update={"names": names})
 
 
 class Dying(Planner):
