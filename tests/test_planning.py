@@ -149,7 +149,7 @@ def test_a_question_leaves_the_layout_and_the_next_turn_answers_it():
     ("answer", "told"),
     [
         (edited(Remove(ids=("cow-1",))), "there is no 'cow-1'"),
-        (edited(Transfer(id="cat-1", reference="a.png")), "cannot be made to look"),
+        (edited(Transfer(id="cow-1", reference="a.png")), "there is no 'cow-1'"),
         (ToolError("not that"), "not that"),
         (UserError("not so"), "not so"),
         (ModelOutputError("nonsense"), "nonsense"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from diffusers import PipelineQuantizationConfig
@@ -169,8 +170,8 @@ def _place(pipeline: FluxEliGenPipeline, device: str, offload: Offload | None) -
 
 
 def check_installed(quantization: Quantization | None) -> None:
-    package = quantization and ("bitsandbytes" if quantization == "nf4" else "torchao")
-    if package and importlib.util.find_spec(package) is None:
+    package = "bitsandbytes" if quantization == "nf4" else "torchao"
+    if quantization in get_args(Quantization) and importlib.util.find_spec(package) is None:
         raise UserError(f"--quantization {quantization} needs the package {package}: install {package} and run again")
 
 
