@@ -29,10 +29,22 @@ FLAGS = (
     "--disable-sync",
     "--force-device-scale-factor=1",
 )
-PATIENCE = 60.0  # seconds: machines that test are busy
+PATIENCE = 120.0  # seconds: machines that test are busy
 INSIDE = """
 const roots = [...document.querySelectorAll("*")].map((one) => one.shadowRoot).filter(Boolean);
 return roots.flatMap((root) => [...root.querySelectorAll(arguments[0])]);
+"""
+BOXES = """
+const roots = [...document.querySelectorAll("*")].map((one) => one.shadowRoot);
+const root = roots.find((one) => one?.querySelector(".stage"));
+const parts = (style) => [style.left, style.top, style.width, style.height].map((side) => parseFloat(side) / 100);
+return [...root.querySelectorAll(".box")].map((one) => [one.dataset.id, parts(one.style)]);
+"""
+PRESS = """
+const buttons = [...document.querySelectorAll(arguments[1])];
+const button = buttons.find((one) => one.innerText.split("\\n").pop() === arguments[0]);  // an icon's name comes before
+button?.click();
+return Boolean(button);
 """
 
 
@@ -59,22 +71,22 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float | None = None) -> Any:
         """Return what a condition gives as soon as that is something."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + (seconds or PATIENCE)
         while time.monotonic() < end:
             try:
                 if found := condition():
                     return found
             except StaleElementReferenceException:
                 pass
-            time.sleep(0.05)
-        raise AssertionError(f"waited {seconds:.0f} s for {what}; the page says: {self.text[-1500:]}")
+            time.sleep(0.1)
+        raise AssertionError(f"waited for {what}; the page says: {self.text[-1500:]}")
 
     @property
     def text(self) -> str:
         """All text that is shown."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return str(self.driver.execute_script("return document.body.innerText"))
 
     def says(self, words: str) -> None:
         """Wait until the page shows some words."""
@@ -97,17 +109,13 @@ class Page:
         """Attach files to the next message."""
         (field,) = self.all('[data-testid="stChatInput"] input[type="file"]')
         field.send_keys("\n".join(map(str, files)))
-        self.until(lambda: files[-1].name in self.text, "the attached file")
+        self.until(lambda: self.all('[data-testid="stFileChip"]'), "the attached file")
 
     def press(self, words: str) -> None:
         """Press the button with these words."""
 
         def pressed() -> bool:
-            for button in self.all("button"):
-                if words in (button.text, button.get_attribute("aria-label")) and button.is_enabled():
-                    self.driver.execute_script("arguments[0].click()", button)
-                    return True
-            return False
+            return bool(self.driver.execute_script(PRESS, words, "button:enabled"))
 
         self.until(pressed, f"the button {words!r}")
 
@@ -115,13 +123,17 @@ class Page:
         """Open a tab of the panel."""
 
         def opened() -> bool:
-            for tab in self.all('[role="tab"]'):
-                if tab.text == name:
-                    self.driver.execute_script("arguments[0].click()", tab)
-                    return True
-            return False
+            return bool(self.driver.execute_script(PRESS, name, '[role="tab"]'))
 
         self.until(opened, f"the tab {name!r}")
+
+    def switch(self, words: str) -> bool:
+        """Turn a switch over; return whether it was there."""
+        for field in self.all('input[type="checkbox"]'):
+            if field.get_attribute("aria-label") == words:
+                self.driver.execute_script("arguments[0].click()", field)
+                return True
+        return False
 
     # -- the canvas
 
@@ -134,14 +146,8 @@ class Page:
         return self.until(lambda: self.inside(f'.box[data-id="{thing}"]'), f"the box of {thing}")[0]
 
     def boxes(self) -> dict[str, list[float]]:
-        """Return the boxes of all things, in fractions of the canvas."""
-        return {
-            element.get_attribute("data-id") or "": [
-                round(float(element.value_of_css_property(side)[:-2]) / whole, 3)
-                for side, whole in zip(("left", "top", "width", "height"), (*self.stage, *self.stage), strict=True)
-            ]
-            for element in self.inside(".box")
-        }
+        """Return the boxes of all things: left, top, width and height in fractions of the canvas."""
+        return dict(self.driver.execute_script(BOXES))
 
     @property
     def stage(self) -> tuple[float, float]:
@@ -151,11 +157,25 @@ class Page:
 
     def drag(self, thing: str, across: float, down: float, handle: str | None = None) -> None:
         """Drag a thing's box, or one of its handles, by fractions of the canvas."""
-        element = self.box(thing)
         if handle:
-            element.click()
-            element = self.inside(f'.box[data-id="{thing}"] .handle[data-side="{handle}"]')[0]
-        self.stroke(element, (0, 0), [(across / 2, down / 2), (across, down)])
+            self.click(thing)
+
+        def dragged() -> bool:
+            at = f' .handle[data-side="{handle}"]' if handle else ""
+            element = self.inside(f'.box[data-id="{thing}"]{at}')[0]
+            self.stroke(element, (0, 0), [(across / 2, down / 2), (across, down)])
+            return True
+
+        self.until(dragged, f"{thing} to be dragged")
+
+    def click(self, thing: str) -> None:
+        """Select a thing by its box."""
+
+        def clicked() -> bool:
+            self.box(thing).click()
+            return True
+
+        self.until(clicked, f"{thing} to be clicked")
 
     def draw(self, points: Sequence[tuple[float, float]]) -> None:
         """Press the pointer at a point of the canvas, in fractions, and drag it along others."""
@@ -178,14 +198,17 @@ class Page:
         """Type keys to the page, or to what has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
+    def undo(self) -> None:
+        """Press Ctrl+Z."""
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+
     # -- turns
 
     @property
     def busy(self) -> bool:
         """Whether a turn is under way."""
-        return any(stage.get_attribute("data-busy") == "true" for stage in self.inside(".stage")) or any(
-            button.text.startswith("Stop") for button in self.all("button")
-        )
+        stop = 'return [...document.querySelectorAll("button")].some((one) => one.innerText.endsWith("Stop"))'
+        return self.inside(".stage[data-busy=true]") != [] or bool(self.driver.execute_script(stop))
 
     def versions(self) -> list[int]:
         """Return the numbers of the versions shown."""
@@ -213,7 +236,8 @@ def window(address: str, downloads: Path, folder: Path, *, dark: bool = False) -
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={folder}"):
         options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    several = "profile.default_content_setting_values.automatic_downloads"  # without being asked
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads), several: 1})
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     try:

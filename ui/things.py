@@ -36,15 +36,15 @@ def thing(desk: Desk, index: int) -> None:
     key = f"{entity.id}-{desk.history.head}"
     st.html(f"<style>.st-key-thing-{entity.id} {{ --colour: {colour(index)}; }}</style>")
     with st.container(key=f"thing-{entity.id}", gap=None):
-        prompt = st.text_input(
+        field = f"prompt-{key}-{entity.prompt}"
+        st.text_input(
             entity.id,
             entity.prompt,
-            key=f"prompt-{key}",
+            key=field,
             disabled=locked or not desk.idle,
             label_visibility="collapsed",
+            on_change=lambda: rename(desk, entity.id, entity.prompt, st.session_state[field].strip()),
         )
-        if prompt.strip() and prompt.strip() != entity.prompt:
-            do(desk, f"Changed {entity.prompt} to {prompt.strip()}", renamed(entity.id, entity.prompt, prompt.strip()))
         with st.container(horizontal=True, gap="small", key=f"act-{entity.id}"):
             if small("lock" if locked else "lock_open", "Keep by hand as it is", f"lock-{key}"):
                 desk.lock(entity.id)
@@ -73,6 +73,12 @@ def thing(desk: Desk, index: int) -> None:
                 disabled=not desk.idle or not desk.engine.ready,
                 on_click="ignore",
             )
+
+
+def rename(desk: Desk, entity_id: str, old: str, new: str) -> None:
+    """Have a thing described anew, unless nothing was said."""
+    if new and new != old:
+        desk.edit(f"Changed {old} to {new}", lambda context: (renamed(entity_id, old, new),))
 
 
 def small(icon: str, words: str, key: str, disabled: bool = False) -> bool:
