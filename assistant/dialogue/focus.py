@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from eligen.assistant.context import Context
+from eligen.assistant.dialogue.actions import ACTIONS
+from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.meanings import Reference, Request, Spot
+from eligen.assistant.dialogue.messages import Spoken
+from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.reading import BACK, changing, requests_of
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.wordlists import WordLists
-from eligen.assistant.dialogue.work import Ids, Missing, Unclear, Work, changes
-from eligen.tools.layout import Layout
+from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unclear, Work, changes
+from eligen.tools.layout import Entity, Layout
 
 FAR = 8  # messages back
 
@@ -59,12 +64,32 @@ def _changed(before: Layout, after: Layout) -> Ids:
 
 def _named(context: Context, lists: WordLists, requests: Sequence[Request], layout: Layout) -> Iterator[Ids]:
     for request in requests:
+        if request.do.startswith("ask"):
+            yield _answered(Work(context, lists, layout, past=[*context.layouts[:-1]]), request)
         for references in referred(request):
             try:
                 found = resolve(Work(context, lists, layout), references)
             except (Missing, Unclear):
                 continue
             yield tuple(entity.id for entity in found)
+
+
+def _answered(work: Work, request: Request) -> Ids:
+    """Return what the answer to a question was about."""
+    with suppress(Missing, Unclear, Refused):
+        ACTIONS[request.do](work, request)
+    return work.focus[0] if work.focus else ()
+
+
+def spoken_of(work: Work, sentence: Spoken) -> list[Entity]:
+    """Return the first things of the picture that a sentence names, whatever it says of them."""
+    text = Sentence(sentence.tokens, grammar(work.lists.lexicon))
+    for at in range(len(text)):
+        for references, _, _ in text.slot("THINGS", at):
+            if all(reference.kind == "noun" for reference in references):
+                with suppress(Missing, Unclear):
+                    return resolve(work, references)
+    return []
 
 
 def referred(request: Request) -> Iterator[tuple[Reference, ...]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from eligen.assistant.dialogue.amounts import AmountReader
 from eligen.assistant.dialogue.looks import LookReader
 from eligen.assistant.dialogue.meanings import Request
+from eligen.assistant.dialogue.measures import MeasureReader
 from eligen.assistant.dialogue.newcomers import NewcomerReader
 from eligen.assistant.dialogue.patterns import Grammar, Node, Sentence, Slotted
 from eligen.assistant.dialogue.pictured import PicturedReader
@@ -55,7 +56,7 @@ class DialogueGrammar(Grammar):
             "THINGS": things.things, "THING": things.thing, "PLAIN_THINGS": things.plain_things, "OWNER": things.owner,
             "NUMBER": amounts.number, "TIMES": amounts.times, "AMOUNT": amounts.amount, "SIZE": amounts.size,
             "MULTIPLE": amounts.multiple, "MULTIPLIED": amounts.multiplied, "BIG": amounts.big,
-            "LOOK": looks.look, "PLAIN_LOOK": looks.plain_look,
+            "MEASURE": MeasureReader(lists).measure, "LOOK": looks.look, "PLAIN_LOOK": looks.plain_look,
             "PLACE": places.place, "SPOT": places.spot, "WAY": places.way,
             "NEW": news.newcomer, "NEWS": news.newcomers, "COUNTED": news.counted, "NOUN": news.noun,
             "WORDS": scenery.words, "REST": scenery.rest, "SETTING": scenery.setting, "WEATHER": scenery.weather,
@@ -84,7 +85,7 @@ class DialogueGrammar(Grammar):
 
     def _from(self, text: Sentence, at: int, best: list[list[Reading]]) -> Iterator[Reading]:
         """Yield the readings of what starts there, given those of what starts later."""
-        for start in self._openings(text, at):
+        for start in self.openings(text, at):
             yield from best[start]
         for request, end, cost in self.clauses(text, at):
             joined = end >= len(text) or self._parts(text, end)
@@ -108,8 +109,8 @@ class DialogueGrammar(Grammar):
         end = next((i for i in range(at, len(text)) if is_mark(text.tokens[i])), len(text))
         return [end] if end - at > 1 and (at, end) != (0, len(text)) else []
 
-    def _openings(self, text: Sentence, at: int) -> list[int]:
-        """Return where a clause may start behind marks, joining words, fillers and polite openings."""
+    def openings(self, text: Sentence, at: int) -> list[int]:
+        """Return where a clause may start behind marks, fillers and polite openings, the nearest first."""
         ends = {at + 1} if is_mark(text.tokens[at]) else set()
         ends |= {*self.ends("fillers", text, at), *self.ends("separators", text, at)}
         ends |= {hit.end for hit in self.match("@opener", text, at)}

@@ -80,6 +80,20 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What things are compared by: size, width, height, x, y, age or nearness (to `of`), and which way is more.
+
+    `than` are the things that others are compared with, where these are said.
+    """
+
+    text: str
+    by: str = "size"
+    sign: int = 1
+    of: tuple[Reference, ...] = ()
+    than: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True)
 class Newcomer:
     """Things to add: how many, their adjectives, noun and what is said behind it; `noun` is None for "a red one"."""
 

@@ -7,18 +7,28 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from eligen.assistant.context import Context
-from eligen.assistant.dialogue import adding, counting, exchanging, likeness, moving, painting, scaling, scene_questions
+from eligen.assistant.dialogue import (
+    adding,
+    counting,
+    exchanging,
+    likeness,
+    moving,
+    painting,
+    scaling,
+    scene_comparisons,
+    scene_questions,
+)  # fmt: skip
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
 from eligen.assistant.dialogue.beginning import reply_without_picture
 from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
 from eligen.assistant.dialogue.first_pictures import new_picture
-from eligen.assistant.dialogue.focus import begin
+from eligen.assistant.dialogue.focus import begin, spoken_of
 from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.messages import Spoken, sentences
 from eligen.assistant.dialogue.questions import MOST_OPTIONS, absent, described, do_you_mean, labels, shall_i_add, which
-from eligen.assistant.dialogue.reading import changing, names_of, readings
+from eligen.assistant.dialogue.reading import answers, asks, changing, names_of, readings
 from eligen.assistant.dialogue.replies import told
 from eligen.assistant.dialogue.settling import settled
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
@@ -30,9 +40,10 @@ from eligen.tools.errors import ToolError, UserError
 
 Compose = Callable[[str], Plan]
 REGISTERED = (  # importing them tells ACTIONS what they do
-    adding, counting, exchanging, likeness, moving, painting, scaling, scene_questions,
+    adding, counting, exchanging, likeness, moving, painting, scaling, scene_comparisons, scene_questions,
 )  # fmt: skip
 NOT_UNDERSTOOD = "I did not understand that. You can say, for instance: make the cat bigger, or add a tree on the left."
+NO_ANSWER = "I cannot answer that. I know what is in the picture, how many, where, how big and how it looks."
 NEW_PICTURE = "What should the new picture show?"
 AS_IT_IS = "Fine: everything stays as it is."
 AGAIN = {"correct": corrected, "repeat": repeated, "lessen": lessened}
@@ -143,12 +154,18 @@ class Conversation:
         understood = False
         for sentence in self.spoken:
             found = self._likeliest(readings(sentence.tokens, self.lists.lexicon))
-            if not found:
+            if asks(sentence, self.lists.lexicon):
+                found = [one for one in found if answers(one)]
+                if not found:
+                    work.said.append(NO_ANSWER)
+                    work.attend(entity.id for entity in spoken_of(work, sentence))
+                understood = True
+            elif not found:
                 work.notices.append(f'not read: "{" ".join(sentence.tokens)}"')
-                continue
-            work, done = self._best(work, before, found)
-            before = done or before
-            understood = True
+            if found:
+                work, done = self._best(work, before, found)
+                before = done or before
+                understood = True
         if not understood:
             raise Refused(NOT_UNDERSTOOD)
         if len(work.edits) > MOST_EDITS:

@@ -8,10 +8,14 @@ from functools import lru_cache
 from eligen.assistant.context import Context, Message
 from eligen.assistant.dialogue.grammar import Reading, grammar
 from eligen.assistant.dialogue.meanings import Request
-from eligen.assistant.dialogue.messages import sentences
+from eligen.assistant.dialogue.messages import Spoken, sentences
+from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.language.lexicon import Lexicon
 
+WH = frozenset(("what", "which", "who", "whose", "whom", "where", "when", "why", "how"))
+BE = frozenset(("is", "are", "was", "were", "am", "does", "did", "has"))
+ASKED = frozenset(("you", "we", "i", "they"))
 IDLE = frozenset(("keep", "nothing", "dislike", "thanks", "greet", "topic"))
 BACK = frozenset(("undo", "undo all", "redo"))
 MOST_UNREAD = 2
@@ -48,6 +52,27 @@ def _readable(reading: Reading, length: int, lists: WordLists) -> bool:
     return small and len(asides) <= 1 and len(words) <= min(MOST_UNREAD, length // 4)
 
 
+@lru_cache(maxsize=512)
+def asks(sentence: Spoken, lexicon: Lexicon) -> bool:
+    """Tell whether a sentence asks something and is no polite order such as "how about a tree?"."""
+    rules = grammar(lexicon)
+    text, at = Sentence(sentence.tokens, rules), 0
+    while openings := [end for end in rules.openings(text, at) if end < len(text)]:
+        if _opens_question(text, at, sentence.asks):
+            break
+        at = openings[0]
+    plea = any(hit.end > at + 1 for hit in rules.match("@plea", text, at))
+    return _opens_question(text, at, sentence.asks) and not plea
+
+
+def _opens_question(text: Sentence, at: int, marked: bool) -> bool:
+    """Tell whether a question's first word stands there: "which", "is the", "do you"; `marked` by a question mark."""
+    word, following = (*text.tokens[at : at + 2], ".")[:2]
+    if word in WH:
+        return marked or word != "what" or following in BE | {"do"}
+    return (word in BE and marked) or (word == "do" and following in ASKED)
+
+
 def requests_of(text: str, context: Context, lexicon: Lexicon) -> list[Request]:
     """Return the requests of a message of a dialogue in its likeliest reading."""
     found: list[Request] = []
@@ -65,6 +90,12 @@ def names_of(context: Context) -> tuple[str, ...]:
 def changing(requests: Sequence[Request]) -> list[Request]:
     """Return the requests that change the layout."""
     return [r for r in requests if r.do not in IDLE | BACK and not r.do.startswith("ask")]
+
+
+def answers(reading: Reading) -> bool:
+    """Tell whether a reading changes nothing, and takes in the word that the question is about."""
+    back = any(request.do in BACK for request in reading.requests)
+    return not changing(reading.requests) and not back and not WH & set(reading.unread)
 
 
 def is_question(message: Message) -> bool:

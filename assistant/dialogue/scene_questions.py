@@ -95,30 +95,16 @@ def which_is_nearer(work: Work, request: Request) -> None:
     others = others or [entity for entity in work.layout.entities if entity.id != asked.id]
     if not others:
         raise Missing(Reference("the others"), why="There is nothing else in the picture.")
-    near = min(others, key=lambda other: _apart(asked.box, other.box))
+    near = min(others, key=lambda other: apart(asked.box, other.box))
     work.attend([near.id])
     work.said.append(f"The {name(near)} is closest to the {name(asked)}.")
 
 
 @does("ask size")
 def how_big(work: Work, request: Request) -> None:
-    """Answer "how big is the cat?" and "which dog is bigger?"."""
-    if not request.get("THINGS"):
-        _which(work, request)
-        return
     for entity in _asked(work, request):
         across, down = round(100 * entity.box.width), round(100 * entity.box.height)
         work.said.append(f"The {name(entity)} takes {across} % of the picture's width and {down} % of its height.")
-
-
-def _which(work: Work, request: Request) -> None:
-    new: Newcomer | None = request.get("NOUN")
-    noun = new.noun if new is not None else None
-    said = request.text.split()[-1]
-    reference = Reference(request.text, noun, (said,), kind="noun" if noun else "one")
-    (found,) = resolve(work, [reference])[:1]
-    work.attend([found.id])
-    work.said.append(f"The {name(found)} {whereabouts(found, work.layout.entities)}.")
 
 
 @does("ask background")
@@ -159,11 +145,13 @@ def whereabouts(entity: Entity, entities: Sequence[Entity]) -> str:
     others = [other for other in entities if other.id != entity.id]
     if not others:
         return part
-    near = min(others, key=lambda other: _apart(entity.box, other.box))
-    return f"{part}, {_side(entity.box, near.box)} the {name(near)}"
+    near = min(others, key=lambda other: apart(entity.box, other.box))
+    other = "other " if name(near) == name(entity) else ""
+    return f"{part}, {_side(entity.box, near.box)} the {other}{name(near)}"
 
 
-def _apart(one: Box, other: Box) -> float:
+def apart(one: Box, other: Box) -> float:
+    """Return the squared distance of two boxes' centres."""
     (x, y), (u, v) = one.centre, other.centre
     return (x - u) ** 2 + (y - v) ** 2
 
