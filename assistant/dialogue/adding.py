@@ -12,7 +12,7 @@ from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Refused, Work
 from eligen.assistant.items import MOST
-from eligen.assistant.plan import Add, Duplicate, Place
+from eligen.assistant.plan import Add, Duplicate, Move, Place
 from eligen.tools.layout import Entity
 
 SIZES = (1.0, 0.6, 0.4)
@@ -36,7 +36,7 @@ def add(work: Work, request: Request) -> None:
         if known := _model(work, newcomer):
             added += work.do(Duplicate(id=known.id, count=newcomer.count, place=_where(work, request.get("PLACE"), "")))
         else:
-            added += work.do(_fitting(work, new_of(work, newcomer, request.get("PLACE"))))
+            added += work.do(fitting(work, new_of(work, newcomer, request.get("PLACE"))))
     work.attend(added)
 
 
@@ -47,7 +47,7 @@ def more_of(work: Work, request: Request) -> None:
     add(work, request.put("NEWS", (replace(new, count=request.get("NUMBER") or new.count, more=True),)))
 
 
-def _fitting(work: Work, new: Add) -> Add:
+def fitting(work: Work, new: Add) -> Add:
     """Return an addition as small as it must be for its relation to hold."""
     relation = new.place.relation if new.place else None
     for size in SIZES if relation in BESIDE else ():
@@ -101,14 +101,6 @@ def examples(work: Work, newcomer: Newcomer) -> list[Entity]:
     return [entity for entity in talked_of if entity is not None][:1] or alone
 
 
-@does("add each")
-def add_each(work: Work, request: Request) -> None:
-    """Add things each at a place of its own: "two trees, one on the left and one on the right"."""
-    one = replace(request.get("NEW"), count=1)
-    spots = [spot for spot in map(request.get, ("first", "second", "third")) if spot is not None]
-    work.attend([entity_id for spot in spots for entity_id in work.do(_fitting(work, new_of(work, one, spot)))])
-
-
 @does("add beside")
 def add_beside(work: Work, request: Request) -> None:
     """Add one thing on each side of others."""
@@ -116,7 +108,7 @@ def add_beside(work: Work, request: Request) -> None:
     for host in things(work, request):
         for side in ("left", "right"):
             spot = Spot("", relation=side, of=(Reference(host.id, kind="id"),))
-            added += work.do(_fitting(work, new_of(work, replace(request.get("NEW"), count=1), spot)))
+            added += work.do(fitting(work, new_of(work, replace(request.get("NEW"), count=1), spot)))
     work.attend(added)
 
 
@@ -147,7 +139,12 @@ def give(work: Work, request: Request) -> None:
             if noun is not None and (noun.kind == "part" or noun.name in work.lists.set("worn")):
                 adorn(work, [owner.id], "with" if noun.kind == "part" else "wearing", _some(work, newcomer))
                 continue
-            work.do(Add(prompt=prompt_of(work, newcomer), count=newcomer.count, place=_worn(work, owner, newcomer)))
+            where = _worn(work, owner, newcomer)
+            there = [entity for entity in examples(work, newcomer) if entity.id != owner.id]
+            if newcomer.text.startswith("the ") and there:
+                work.do(Move(ids=(there[-1].id,), place=where))
+            else:
+                work.do(Add(prompt=prompt_of(work, newcomer), count=newcomer.count, place=where))
 
 
 def _worn(work: Work, owner: Entity, newcomer: Newcomer) -> Place:

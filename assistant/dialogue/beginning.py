@@ -20,7 +20,7 @@ CHANGES = frozenset(
     ("remove", "keep only", "keep", "duplicate", "swap", "replace", "replace last", "put back", "change back", "fewer",
      "correct", "repeat", "regenerate", "lessen", "multiply", "mismade", "same size", "dislike", "style after")
 )  # fmt: skip
-PRONOUNS = frozenset(("it", "them", "both", "them all", "again", "one", "other", "others", "former", "latter"))
+PRONOUNS = frozenset(("it", "him", "them", "both", "them all", "again", "one", "other", "others", "former", "latter"))
 
 
 def reply_without_picture(spoken: Sequence[Spoken], lexicon: Lexicon) -> str | None:

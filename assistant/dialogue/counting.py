@@ -8,7 +8,7 @@ from dataclasses import replace
 from eligen.assistant.dialogue.actions import IT, does, dress, ids, those_counted
 from eligen.assistant.dialogue.adding import new_of
 from eligen.assistant.dialogue.kinds import matching, noun_of
-from eligen.assistant.dialogue.meanings import Newcomer, Request
+from eligen.assistant.dialogue.meanings import SINGULAR, Newcomer, Request
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.replies import number as in_words
 from eligen.assistant.dialogue.work import Work
@@ -41,7 +41,7 @@ def _all_alike(work: Work, request: Request) -> list[Entity]:
     references = request.get("THINGS") or (IT,)
     if all(reference.kind == "noun" for reference in references):
         return resolve(work, [replace(reference, number=None) for reference in references])
-    talked_of = [replace(reference, kind="again") if reference.kind == "it" else reference for reference in references]
+    talked_of = [replace(one, kind="again") if one.kind in SINGULAR else one for one in references]
     return alike(work, resolve(work, talked_of)[0])
 
 

@@ -9,7 +9,7 @@ from eligen.assistant.dialogue.actions import does, dress, things
 from eligen.assistant.dialogue.adding import examples, prompt_of
 from eligen.assistant.dialogue.counting import alike, set_count
 from eligen.assistant.dialogue.kinds import matching, noun_of
-from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.meanings import SINGULAR, Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.places import in_place_of, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
@@ -70,7 +70,7 @@ def exchange(work: Work, request: Request) -> None:
 
 
 def _is_it(request: Request) -> bool:
-    return all(reference.kind == "it" for reference in request.get("THINGS") or ())
+    return all(reference.kind in SINGULAR for reference in request.get("THINGS") or ())
 
 
 def alike_noun(work: Work, entity: Entity, new: Newcomer) -> bool:

@@ -13,6 +13,7 @@ from eligen.assistant.language.tokens import is_mark, number
 
 MOST_WORDS = 6
 AFTER_POSE = ("and", "please", "under", "on", "in", "next", "beside", "behind", "near", "by", "below", "above", "at")
+WITH = ("with", "to", "at", "after", "for", "from", "against", "about")
 MADE = ("made", "built", "out", "covered")
 OUT_OF = [["out", "of"], ["of"], ["from"], ["in"], ["with"], ["have"], ["having"]]
 OUT_OF += [[made, *words] for made in MADE for words in OUT_OF]
@@ -34,6 +35,7 @@ class LookReader:
         self.lists = lists
         self.lexicon = lists.lexicon
         self.opening = lists.set("look opening")
+        self.deeds = lists.set("deeds")
 
     def look(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read adjectives, colours, materials, patterns and poses."""
@@ -53,6 +55,19 @@ class LookReader:
     def plain_look(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read a look whose every word is known to be one."""
         return (hit for hit in text.slot("LOOK", at) if hit.cost <= 0.1)
+
+    def act(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read a verb that things do something with: "chase", "chases", "is chasing", "look at", "play with"."""
+        start = at + (text.tokens[at] in ("be", "is", "are"))
+        word = text.tokens[start] if start < len(text) else "."
+        base = self.lexicon.verbs.get(word)
+        progressive = word.endswith("ing")
+        if base is None or base in self.lists.orders - self.deeds or (start > at and not progressive):
+            return
+        cost = 0.1 if base == word or progressive else 0.3
+        yield Slotted(base, start + 1, cost)
+        if text.tokens[start + 1 : start + 2] and text.tokens[start + 1] in WITH:
+            yield Slotted(base, start + 2, cost + 0.05)
 
     def _openings(self, text: Sentence, at: int) -> list[int]:
         """Return where adjectives may start: there, and behind "a", "the colour", "very", "a shade of"."""

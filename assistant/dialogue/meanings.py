@@ -9,6 +9,8 @@ from eligen.assistant.items import Relation
 from eligen.assistant.language.lexicon import Noun
 from eligen.assistant.plan import Side
 
+SINGULAR = frozenset(("it", "him"))  # kinds of pronouns that stand for one thing
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -26,8 +26,8 @@ class MeasureReader:
         """Read a comparison, with what it is to ("than the dog") where that is said."""
         start = at + (text.tokens[at] == "the")
         starts = [start]
-        while hit := self.lists.find("amounts", text.tokens, start):
-            start = hit[1]
+        while amount := self.lists.find("amounts", text.tokens, start):
+            start = amount[1]
             starts.append(start)
         for first in starts:
             for hit in self._measures(text, first) if first < len(text) else ():

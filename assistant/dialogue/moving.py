@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import IT, does, dress, things, together
+from eligen.assistant.dialogue.actions import IT, does, ids, things, together
 from eligen.assistant.dialogue.kinds import noun_of
-from eligen.assistant.dialogue.meanings import Reference, Request, Spot, Way
+from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Request, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, name, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
@@ -25,12 +25,11 @@ def move(work: Work, request: Request) -> None:
     spot: Spot | None = request.get("PLACE")
     if spot is None:
         _go(work, moved, request.get("WAY"))
-    elif spot.was is not None and spot.was.kind in ("it", "them") and len(moved) > 1:
+    elif spot.was is not None and spot.was.kind in SINGULAR | {"them"} and len(moved) > 1:
         put_back(work, request)
     elif (where := place(work, spot, moved)) is not None:
-        ids = tuple(entity.id for entity in moved)
-        work.do(Move(ids=ids, place=where))
-        work.attend(ids)
+        work.do(Move(ids=ids(moved), place=where))
+        work.attend(ids(moved))
 
 
 def _go(work: Work, moved: Sequence[Entity], way: Way) -> None:
@@ -43,7 +42,7 @@ def _go(work: Work, moved: Sequence[Entity], way: Way) -> None:
 
 @does("centre")
 def centre(work: Work, request: Request) -> None:
-    work.do(Move(ids=tuple(entity.id for entity in things(work, request)), place=Place(region=("center",))))
+    work.do(Move(ids=ids(things(work, request)), place=Place(region=("center",))))
 
 
 @does("raise", "lower")
@@ -98,7 +97,7 @@ def _undoes_removal(work: Work, request: Request) -> bool:
     references = request.get("THINGS") or (IT,)
     last = work.focus[0] if work.focus else ()
     here = {entity.id for entity in work.layout.entities}
-    if references[0].kind not in ("it", "them") or not last or here & set(last):
+    if references[0].kind not in SINGULAR | {"them"} or not last or here & set(last):
         return False
     gone = [entity for entity in map(work.entity, last) if entity is not None]
     before = work.past[-1] if work.past else None
@@ -125,14 +124,6 @@ def _bring_back(work: Work, reference: Reference, missing: Missing) -> None:
     raise missing
 
 
-@does("pose at")
-def pose_at(work: Work, request: Request) -> None:
-    """Let things do something somewhere: "let the dog sleep under the tree"."""
-    posed = things(work, request)
-    move(work, request)
-    dress(work, posed, request.get("LOOK").words)
-
-
 @does("align")
 def align(work: Work, request: Request) -> None:
     """Let things stand on one line, that of the lowest."""
@@ -157,7 +148,7 @@ def flank(work: Work, request: Request) -> None:
     order = sorted(flanking, key=lambda entity: entity.box.centre[0])
     half = (len(order) + 1) // 2
     for side, moved in (("left", order[:half]), ("right", order[half:])):
-        some = tuple(entity.id for entity in moved)
+        some = ids(moved)
         work.do(Move(ids=some, place=Place.model_validate({"relation": side, "of": tuple(hosts)})))
     work.attend(entity.id for entity in flanking)
 
@@ -171,9 +162,3 @@ def gather(work: Work, request: Request) -> None:
     middle = sum(entity.box.centre[0] for entity in moved) / len(moved)
     share = -NEARER if request.do == "gather" else NEARER
     together(work, [Move(ids=(e.id,), dx=round(share * (e.box.centre[0] - middle), 4)) for e in moved])
-
-
-@does("turn")
-def turn(work: Work, request: Request) -> None:
-    """Say that nothing can be turned."""
-    work.said.append(f"I cannot turn the {name(things(work, request)[0])}: I move, scale and repaint things.")

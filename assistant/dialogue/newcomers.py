@@ -61,6 +61,12 @@ class NewcomerReader:
             if new.numbered and not new.more and not new.tail and new.noun is not None:
                 yield Slotted(new, end, cost)
 
+    def some(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read some of several: "one seagull", "two of them", "one", "another one"."""
+        for new, end, cost in text.slot("NEW", at):
+            if not new.tail and (new.numbered or text.tokens[at] in ("one", "another")):
+                yield Slotted(new, end, 0.0 if " of " in new.text else cost)
+
     def pointed(self, text: Sentence, at: int) -> Iterator[tuple[Newcomer, int]]:
         """Yield the one thing that a noun phrase behind "this" or "my" names, and where it ends; long phrases first."""
         ends = set[int]()

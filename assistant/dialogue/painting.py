@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -149,11 +150,36 @@ def tone(work: Work, request: Request) -> None:
 def recolour(work: Work, request: Request) -> None:
     """Give each thing a colour that none of them has."""
     described_things = things(work, request)
+    now = [work.prompts.read(entity.prompt).words("colour") for entity in described_things]
+    if {"colours", "colors", "each", "all"} & {*request.text.split()} and all(now) and len(set(now)) == len(now) > 1:
+        work.said.append("They have different colours already.")
+        return
     taken = {word for e in described_things for word in work.prompts.read(e.prompt).words("colour")}
     free = [colour for colour in COLOURS if colour not in taken]
     for entity, colour in zip(described_things, free, strict=False):
         dress(work, [entity], (colour,))
     work.attend(ids(described_things))
+
+
+@does("unify")
+def unify(work: Work, request: Request) -> None:
+    """Give things of one kind the look that most of them have, else the first one's; of several kinds, its colour."""
+    found = things(work, request)
+    looks = [work.prompts.read(entity.prompt) for entity in found]
+    same_kind = len({look.name for look in looks}) == 1 and not {*request.text.split()} & {*work.lists.lists["hue"]}
+    sorts = () if same_kind else ("colour",)
+    said = [words for look in looks if (words := look.words(*sorts))]
+    if not said:
+        work.said.append(f"They {'look alike' if same_kind else 'have no colour'} already: tell me which colour.")
+        return
+    dress(work, found, Counter(said).most_common(1)[0][0])
+    work.attend(ids(found))
+
+
+@does("describe like")
+def describe_like(work: Work, request: Request) -> None:
+    """Give things the colour of others: "make the mug match the lamp"."""
+    describe(work, request.put("LOOK", Look(request.text, like=request.get("other"))))
 
 
 @does("not look")

@@ -149,6 +149,13 @@ def is_at(spot: Spot, entity: Entity, hosts: Hosts) -> bool:
     return far < (NEXT if spot.relation == "next" else 1.0)
 
 
+def how_far(spot: Spot, entity: Entity, hosts: Hosts) -> float:
+    """Return how far an entity is from a place in words."""
+    if spot.relation is not None:
+        return distance(spot.relation, entity.box, [host.box for host in hosts(spot) if host.id != entity.id])
+    return sum(KEYS[side](entity.box) for side in spot.region if side in KEYS)
+
+
 def distance(relation: str, box: Box, hosts: Sequence[Box]) -> float:
     """Return how far a box is from standing so to hosts: below 1 where it does, the less the nearer it is."""
     near = min((_gap(box, host) for host in hosts), default=2.0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.boxes import fitted
-from eligen.assistant.dialogue.meanings import Reference, Spot, Way
+from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Spot, Way
 from eligen.assistant.dialogue.references import invite, resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.plan import Move, Place
@@ -80,7 +80,7 @@ def _hosts(work: Work, references: Sequence[Reference], moved: set[str]) -> list
 
 def former(work: Work, was: Reference, moved: Sequence[Entity] = (), *, first: bool = False) -> Entity:
     """Return a thing as it stood where it is spoken of: itself before it moved, or what is there no more."""
-    if was.kind in ("it", "them"):
+    if was.kind in SINGULAR | {"them"}:
         return _its_place(work, was, moved, first=first)
     here = [entity.id for entity in work.layout.entities]
     layouts = [*reversed(work.past), work.layout]

@@ -8,6 +8,7 @@ from itertools import islice
 
 from eligen.assistant.context import Context
 from eligen.assistant.dialogue import (
+    acting,
     adding,
     counting,
     exchanging,
@@ -17,6 +18,7 @@ from eligen.assistant.dialogue import (
     scaling,
     scene_comparisons,
     scene_questions,
+    some,
 )  # fmt: skip
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
@@ -25,7 +27,7 @@ from eligen.assistant.dialogue.corrections import corrected, last_requests, less
 from eligen.assistant.dialogue.first_pictures import new_picture
 from eligen.assistant.dialogue.focus import begin, spoken_of
 from eligen.assistant.dialogue.grammar import Reading
-from eligen.assistant.dialogue.meanings import Request
+from eligen.assistant.dialogue.meanings import SINGULAR, Request
 from eligen.assistant.dialogue.messages import Spoken, sentences
 from eligen.assistant.dialogue.questions import MOST_OPTIONS, absent, described, do_you_mean, labels, shall_i_add, which
 from eligen.assistant.dialogue.reading import answers, asks, changing, names_of, readings
@@ -40,7 +42,7 @@ from eligen.tools.errors import ToolError, UserError
 
 Compose = Callable[[str], Plan]
 REGISTERED = (  # importing them tells ACTIONS what they do
-    adding, counting, exchanging, likeness, moving, painting, scaling, scene_comparisons, scene_questions,
+    acting, adding, counting, exchanging, likeness, moving, painting, scaling, scene_comparisons, scene_questions, some,
 )  # fmt: skip
 NOT_UNDERSTOOD = "I did not understand that. You can say, for instance: make the cat bigger, or add a tree on the left."
 NO_ANSWER = "I cannot answer that. I know what is in the picture, how many, where, how big and how it looks."
@@ -194,7 +196,7 @@ class Conversation:
             except (Missing, Refused) as failed:
                 problem = failed if isinstance(failed, Unattached) else problem or failed
             except Unclear as unclear:
-                if unclear.reference.kind != "it" or work.focus:
+                if unclear.reference.kind not in SINGULAR or work.focus:
                     raise problem or unclear from None
                 problem = problem or unclear
         assert problem is not None

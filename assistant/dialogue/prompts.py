@@ -76,6 +76,11 @@ class Prompts:
             tail = (*poses, *(word for word in tail if not self._is_pose(word)))
         return Wording(old.article, tuple(groups), old.name, tail).text
 
+    def without_pose(self, prompt: str) -> str:
+        """Return a prompt without what its thing does: "a cat" for "a cat sleeping"."""
+        words = prompt.split()
+        return " ".join(words[:-1]) if len(words) > 1 and self._is_pose(words[-1]) else prompt
+
     def new(self, newcomer: Newcomer, name: str = "") -> str:
         """Return the prompt of one new thing; `name` stands in for "one"."""
         named = newcomer.name or name
@@ -104,7 +109,7 @@ class Prompts:
         return {spelt.get(word, word), *(spelt.get(part, part) for part in word.split("-"))}
 
     def _is_pose(self, word: str) -> bool:
-        return word.endswith("ing") and self.lexicon.verbs.get(word) in self.lexicon.set("poses")
+        return word.endswith("ing") and word in self.lexicon.verbs and not self.lexicon.is_adjective(word)
 
     def _grouped(self, words: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return adjectives in groups of one sort: "dark blue", "black and white"."""

@@ -110,7 +110,8 @@ class Resolver:
 
     def _pronoun(self, reference: Reference) -> list[Entity]:
         readers = {
-            "it": self._it, "them": self._them, "both": self._them, "them all": self._them, "again": self._again,
+            "it": self._it, "him": self._him,
+            "them": self._them, "both": self._them, "them all": self._them, "again": self._again,
             "all": self._all, "people": self._people, "one": self._one, "other": self._other, "others": self._others,
             "everything else": self._everything_else, "former": self._of_two, "latter": self._of_two,
             "pictured": self._pictured,
@@ -141,6 +142,16 @@ class Resolver:
             raise Unclear(reference, groups[0])
         return groups[0]
 
+    def _him(self, reference: Reference) -> list[Entity]:
+        """Return the person talked of, else the animal, else the only one there is; else what "it" means."""
+        for kinds in (("person",), ("person", "animal")):
+            alive = {entity.id for entity in self.entities if noun_of(entity, self.lexicon).kind in kinds}
+            groups = [[e for e in group if e.id in alive] for group in self._groups()]
+            talked_of = next(filter(None, groups), [e for e in self.entities if e.id in alive])
+            if len(talked_of) == 1:
+                return talked_of
+        return self._it(reference)
+
     def _again(self, reference: Reference) -> list[Entity]:
         """Return what the last change was about."""
         groups = self._groups()
@@ -158,8 +169,9 @@ class Resolver:
         plural = {name for name in names if names.count(name) > 1}
         if groups and (name := noun_of(groups[0][0], self.lexicon).name) in plural:
             plural = {name}
-        if len(plural) == 1 and (groups or reference.kind != "them all"):
-            return [entity for entity, name in zip(self.entities, names, strict=True) if name in plural]
+        alike = [entity for entity, name in zip(self.entities, names, strict=True) if name in plural]
+        if len(plural) == 1 and (groups or reference.kind != "them all" or 2 * len(alike) > len(names)):
+            return alike
         return self._all(reference)
 
     def _all(self, reference: Reference) -> list[Entity]:

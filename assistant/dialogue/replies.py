@@ -60,7 +60,8 @@ class Known:
         self.prompts = Prompts(lists)
 
     def name(self, entity_id: str) -> str:
-        return name(self.entities[entity_id]) if entity_id in self.entities else entity_id.rpartition("-")[0]
+        entity = self.entities.get(entity_id)
+        return self.prompts.without_pose(name(entity)) if entity else entity_id.rpartition("-")[0]
 
     def the(self, ids: Sequence[str]) -> str:
         """Return "the red cat and the two dogs"."""

@@ -13,6 +13,7 @@ from eligen.assistant.plan import LayoutEdit, Resize
 from eligen.tools.layout import Entity
 
 STEP = 1.4  # of the sides: "make it bigger"
+VARIED = 1.3  # times the size of the next smaller one: "in different sizes"
 LEAST, LARGEST = 0.06, 16.0
 
 
@@ -74,6 +75,15 @@ def mismade(work: Work, request: Request) -> None:
     """Make what is too big smaller, and what is too small (or not big enough) bigger."""
     sign = request.get("BIG") * (1 if request.do == "undersized" else -1)
     _scale(work, things(work, request), Size("", steps=1.0 if sign > 0 else -1.0))
+
+
+@does("vary sizes")
+def vary_sizes(work: Work, request: Request) -> None:
+    """Give each of several things a size of its own, the middle one the size that it has."""
+    found = things(work, request)
+    middle = (len(found) - 1) / 2
+    factors = [round(VARIED ** (at - middle), 4) for at in range(len(found))]
+    together(work, [Resize(ids=(e.id,), factor=f) for e, f in zip(found, factors, strict=True) if f != 1])
 
 
 @does("same size")
