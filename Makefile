@@ -1,7 +1,7 @@
 # `RUN=` runs the tools of an already active environment instead of uv's.
 RUN ?= uv run
 CHECKED = eligen.assistant eligen.prompts eligen.tools eligen.ui training benchmarks
-BENCHMARKS = mangled painting attention edits sessions control evaluations
+BENCHMARKS = mangled painting attention flux_step mini_turn presets edits sessions critic styling transfer control evaluations
 
 .PHONY: check test bench typing
 
