@@ -11,6 +11,7 @@ from pydantic import Field
 from eligen.assistant import regions
 from eligen.assistant.plan import Compose, LayoutEdit, Regenerate
 from eligen.tools.layout import Layout, Value
+from eligen.tools.presets import PresetName
 from eligen.tools.requests import Control, GenerateRequest, InpaintRequest, Lora, Request, Side, TransferRequest
 
 Tool = Literal["generate", "inpaint", "style", "transfer"]
@@ -28,6 +29,7 @@ class Settings(Value):
     control: Control = "eligen"
     steps: int | None = None
     guidance: float | None = None
+    preset: PresetName = "exact"
     loras: tuple[Lora, ...] = ()
 
 

@@ -32,6 +32,7 @@ from eligen.assistant.turns import Turn
 from eligen.tools.errors import EligenError, UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Layout
+from eligen.tools.presets import PresetName
 from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES
 from eligen.tools.requests import Lora
 from eligen.tools.userinput import printable
@@ -82,6 +83,7 @@ class Session:
         seed: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        preset: PresetName | None = None,
         loras: tuple[Lora, ...] | None = None,
         critic: bool = True,
         retries: int = RETRIES,
@@ -91,7 +93,7 @@ class Session:
         """Open a session, a new one where there is none of that name; None makes up a name.
 
         `size` is (width, height) in pixels, by default the profile's; a session keeps its size, and its seed, steps,
-        guidance and LoRAs unless others are given; a picture that is attached to be changed has a size of its own.
+        guidance, preset and LoRAs unless others are given; a picture that is attached to be changed has its own size.
         With an `eye`, attached pictures are understood and, with `critic`, painted ones judged; what failed is painted
         again, at most `retries` times. With `approve` every plan that paints is put to the user first. `checkpoints` is
         a Postgres URL, by default ELIGEN_CHECKPOINTS, else SQLite in the session's folder.
@@ -99,9 +101,8 @@ class Session:
         """
         with ExitStack() as stack:
             store = stack.enter_context(Store(session_folder(name or fresh_name())))
-            settings = settled(
-                store, size=size, profile=profile, seed=seed, steps=steps, guidance=guidance, loras=loras
-            )
+            given = {"seed": seed, "steps": steps, "guidance": guidance, "preset": preset, "loras": loras}
+            settings = settled(store, size=size, profile=profile, **given)
             saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
             graph = build_graph(
                 planner=planner,

@@ -88,6 +88,17 @@ def test_a_script_without_a_session_is_a_fresh_one_and_with_one_goes_on(chat: Ch
     assert records("d")[0]["version"] == 2
 
 
+def test_a_session_keeps_its_preset(chat: Chat, tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]):
+    for options in (("--preset", "fast"), (), ("--preset", "balanced")):
+        write_script("make the cat green" if options == () else "a red cat and a blue dog")
+        chat("--script", "talk.jsonl", "--out", "out", "--session", "mine", *options)
+    with Session.open("mine", planner=Planner(), painter=Sketcher()) as session:
+        requests = [version.requests[0] for version in session.history.versions]
+    assert [request.preset for request in requests] == ["fast", "fast", "balanced"]
+    assert main(["chat", "--preset", "quick", "--model-dir", str(tiny_model_dir)]) == 2
+    assert "unknown --preset 'quick': known are exact, balanced, fast" in capsys.readouterr().err
+
+
 def test_the_first_picture_cannot_be_undone(chat: Chat):
     write_script("a red cat", "undo")
     chat("--script", "talk.jsonl", "--out", "out")

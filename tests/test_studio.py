@@ -356,10 +356,11 @@ def test_choices_work_from_the_next_turn_on(desk_at: Callable[..., Desk]):
     painter = Sketcher()
     desk = desk_at(painter, steps=3)
     desk.send(FIRST)
-    settled(desk).choose(steps=5, guidance=2.0)
+    settled(desk).choose(steps=5, guidance=2.0, preset="fast")
     desk.send("make the cat green")
     assert len(settled(desk).turns) == 2
     assert [(request.steps, request.guidance) for request in painter.requests[1:]] == [(3, 3.5), (5, 2.0)]
+    assert [request.preset for request in painter.requests[1:]] == ["exact", "fast"]
     with pytest.raises(ValidationError):
         desk.choose(steps=0)
 

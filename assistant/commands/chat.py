@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from eligen.assistant.commands.options import (
+    PRESET_HELP,
     PROFILE_HELP,
     RETRIES_HELP,
     Device,
@@ -19,6 +20,7 @@ from eligen.assistant.commands.options import (
     QuantizationOption,
     note,
     parse_loras,
+    parse_preset,
     parse_size,
 )
 from eligen.assistant.commands.planners import get_planner
@@ -45,6 +47,9 @@ def chat(
         int | None, typer.Option("--steps", min=1, max=200, metavar="N", help="[default: the profile's]")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="[default: random]")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help=f"{PRESET_HELP} [default: the session's, else exact]")
+    ] = None,
     critic: Annotated[
         bool, typer.Option("--critic/--no-critic", help="Look at every picture, and say what failed.")
     ] = True,
@@ -71,6 +76,7 @@ def chat(
     chosen = get_profile(profile, model_dir=model_dir, lora_file=lora_file)
     pixels = parse_size(size) if size else None
     loras = parse_loras(lora, chosen.folder)
+    quality = None if preset is None else parse_preset(preset)
     lines = Script.read(script, out) if script and out else None
     thinker = get_planner(planner)
 
@@ -89,6 +95,7 @@ def chat(
         size=pixels,
         seed=seed,
         steps=steps,
+        preset=quality,
         loras=loras or None,
         critic=critic,
         retries=chosen.retries if retries is None else retries,

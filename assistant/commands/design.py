@@ -23,6 +23,7 @@ from eligen.assistant.commands.options import (
     check_writable,
     note,
     parse_loras,
+    parse_preset,
     parse_size,
     say,
     spoken,
@@ -86,6 +87,7 @@ def design(
     chosen = get_profile(profile, model_dir=model_dir, lora_file=lora_file)
     width, height = parse_size(size) if size else (chosen.width, chosen.height)
     loras = parse_loras(lora, chosen.folder)
+    quality = parse_preset(preset)
     paths = _paths(out, n)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
     styles = _styles(style_image or [], style_scale)
@@ -93,7 +95,7 @@ def design(
     if styles:
         own = [style for style in picture.style_images if style.entity is not None]
         picture = picture.model_copy(update={"style_images": (*styles, *own)})
-    settings = {"width": width, "height": height, "steps": steps, "preset": preset, "profile": profile, "loras": loras}
+    settings = {"width": width, "height": height, "steps": steps, "preset": quality, "profile": profile, "loras": loras}
     requests = [_request(path, picture, seed=first_seed + k, **settings) for k, path in enumerate(paths)]
     _print_layout(picture)
     easel = Easel(device=device, offload=offload, quantization=quantization)

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from eligen.assistant.chat_models import SPELLINGS
 from eligen.tools.errors import UserError
 from eligen.tools.installed import lora_file
+from eligen.tools.presets import PRESETS, PresetName
 from eligen.tools.profiles import PROFILES
 from eligen.tools.requests import Lora, Side
 from eligen.tools.userinput import printable, validated
 
 RETRIES_HELP = "How often what failed is painted again.  [default: the profile's; 0 for mini]"
+PRESET_HELP = "Quality against time: exact (the paper's), balanced or fast."
 PROFILE_HELP = f"Which models paint: {' or '.join(PROFILES)}."
 
 PlannerOption = Annotated[str, typer.Option("--planner", help=f"Who plans: rules, or a language model: {SPELLINGS}.")]
@@ -35,11 +37,9 @@ OffloadOption = Annotated[
     str | None, typer.Option("--offload", help="Keep models in main memory between uses: model, group or sequential.")
 ]
 QuantizationOption = Annotated[
-    str | None, typer.Option("--quantization", help="Smaller weights for the large models: int8, fp8 or nf4.")
+    str | None, typer.Option("--quantization", help="Smaller weights of large models: int8, fp8, nf4 or fp8-storage.")
 ]
-PresetOption = Annotated[
-    str, typer.Option("--preset", help="Quality against time: exact (the paper's), balanced or fast.")
-]
+PresetOption = Annotated[str, typer.Option("--preset", help=PRESET_HELP)]
 
 _SIDE: TypeAdapter[int] = TypeAdapter(Side)
 
@@ -75,6 +75,14 @@ def parse_size(text: str) -> tuple[int, int]:
     raise UserError(
         f"--size {printable(text)[:40]!r}: write WxH, each a multiple of 16 from 64 to 2048, such as 256x256"
     )
+
+
+def parse_preset(name: str) -> PresetName:
+    """Return the preset of that name; UserError when there is none."""
+    for known in PRESETS:
+        if name == known:
+            return known
+    raise UserError(f"unknown --preset {printable(name)[:40]!r}: known are {', '.join(PRESETS)}")
 
 
 def parse_loras(texts: Sequence[str] | None, model_folder: Path | None) -> tuple[Lora, ...]:

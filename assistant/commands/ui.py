@@ -15,7 +15,9 @@ from eligen.assistant.commands.options import (
     ModelDir,
     OffloadOption,
     PlannerOption,
+    PresetOption,
     QuantizationOption,
+    parse_preset,
     parse_size,
     say,
 )
@@ -47,6 +49,7 @@ def ui(
         int | None, typer.Option("--steps", min=1, max=200, metavar="N", help="[default: the profile's]")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="[default: random]")] = None,
+    preset: PresetOption = "exact",
     critic: Annotated[
         bool, typer.Option("--critic/--no-critic", help="Look at every picture, and say what failed.")
     ] = True,
@@ -62,7 +65,7 @@ def ui(
     The models are loaded meanwhile. Sessions are those of `eligen chat`.
     """
     get_profile(profile, model_dir=model_dir, lora_file=lora_file)
-    pixels = parse_size(size) if size else None
+    pixels, quality = parse_size(size) if size else None, parse_preset(preset)
 
     from eligen.assistant.commands.planners import get_planner
     from eligen.assistant.studio.choices import Choices
@@ -71,7 +74,9 @@ def ui(
     get_planner(planner)
     options = Options(
         host=host,
-        choices=Choices(profile=profile, planner=planner, critic=critic, size=pixels, seed=seed, steps=steps),
+        choices=Choices(
+            profile=profile, planner=planner, critic=critic, size=pixels, seed=seed, steps=steps, preset=quality
+        ),
         model_dir=model_dir,
         lora_file=lora_file,
         device=device,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from eligen.tools.layout import Value
+from eligen.tools.presets import PresetName
 from eligen.tools.profiles import DEFAULT_PROFILE
 from eligen.tools.requests import Side
 
@@ -24,6 +25,7 @@ class Choices(Value):
     size: tuple[Side, Side] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    preset: PresetName = "exact"
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
     candidates: Annotated[int, Field(ge=1, le=8)] = 1
     at_once: bool = True

@@ -182,6 +182,7 @@ class Worker:
             seed=choices.seed,
             steps=choices.steps or engine.profile.steps,
             guidance=choices.guidance or engine.profile.guidance_scale,
+            preset=choices.preset,
         )
         self._opened_with = choices
         return self._session
