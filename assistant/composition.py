@@ -13,7 +13,7 @@ from eligen.assistant.language.scene import Scene, Thing
 from eligen.assistant.language.tokens import normalise
 from eligen.assistant.placement import place, unmet
 from eligen.assistant.plan import Compose, Plan
-from eligen.assistant.sizing import item
+from eligen.assistant.sizing import item, own_sizes
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Entity, Layout, fresh_id
 
@@ -64,7 +64,7 @@ def _entities(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], links: Se
     ids: list[str] = []
     for index in _back_to_front(things, boxes, links):
         thing = things[index]
-        for member, box in enumerate(boxes[index]):
+        for member, box in enumerate(own_sizes(thing, boxes[index])):
             ids.append(fresh_id(thing.noun.name, ids))
             yield Entity(id=ids[-1], prompt=_prompt(thing, member), box=box)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from statistics import median
 
 from eligen.assistant.items import Item
@@ -12,7 +13,7 @@ from eligen.assistant.language.lexicon import Lexicon, Noun, lexicon
 from eligen.assistant.language.reader import read
 from eligen.assistant.language.scene import Thing
 from eligen.assistant.language.tokens import normalise
-from eligen.tools.layout import Entity
+from eligen.tools.layout import Box, Entity
 
 ALONE = 0.6
 LARGEST, SMALLEST = 0.92, 0.12
@@ -34,10 +35,7 @@ class Kind:
 
 def item(thing: Thing, lexicon: Lexicon) -> Item:
     """Return what placement must know of a thing: typical sizes are scaled by words such as "huge"."""
-    sizes = lexicon.words["sizes"]
-    scale = 1.0
-    for modifier in thing.modifiers:
-        scale *= sizes.get(modifier, 1.0)
+    scale = prod(_scales(thing.modifiers))
     return Item(
         thing.noun.width * scale,
         thing.noun.height * scale,
@@ -48,6 +46,24 @@ def item(thing: Thing, lexicon: Lexicon) -> Item:
         thing.depth,
         next((part for part in ("head", "feet") if thing.noun.name in lexicon.set("worn_on_" + part)), "body"),
     )
+
+
+def own_sizes(thing: Thing, boxes: Sequence[Box]) -> list[Box]:
+    """Return the boxes of a thing's members with those that are smaller by their own words smaller, on their feet."""
+    scales = [prod(_scales(words)) for words in [*thing.own, *([[]] * (len(boxes) - len(thing.own)))]]
+    return [_shrunk(box, scale / max(scales)) for box, scale in zip(boxes, scales, strict=False)]
+
+
+def _scales(words: Sequence[str]) -> list[float]:
+    sizes = lexicon().words["sizes"]
+    return [sizes[word] for word in words if word in sizes]
+
+
+def _shrunk(box: Box, factor: float) -> Box:
+    if factor == 1:
+        return box
+    width, height = box.width * factor, box.height * factor
+    return Box.around(box.centre[0], box.y1 - height / 2, width, height)
 
 
 @lru_cache(maxsize=4096)

@@ -14,10 +14,10 @@ from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work, changes
 from eligen.assistant.language.inflection import article
+from eligen.assistant.language.traits import COLOURS
 from eligen.assistant.plan import Background, Describe, LayoutEdit, Move, Place, Redo, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
-COLOURS = ("red", "blue", "yellow", "green", "orange", "purple", "pink", "white", "black", "brown", "grey", "turquoise")
 
 
 @does("describe")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from eligen.assistant.language import comparisons, styles
+from eligen.assistant.language import comparisons, styles, traits
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.nounphrase import NounPhraseReader
 from eligen.assistant.language.opening import read_content, read_opening
@@ -36,7 +36,7 @@ class Chunker:
         chunks: list[Chunk] = []
         at = self._request(tokens)
         steps: tuple[Callable[..., tuple[str, Any, int] | None], ...] = (
-            self._mark, self._style, self._comparison, self._fixed, self._zone, self._moment,
+            self._mark, self._style, self._trait, self._comparison, self._fixed, self._zone, self._moment,
             self._writing, self._joint, self._verb_before_object, self._noun, self._single,
         )  # fmt: skip
         while at < len(tokens):
@@ -74,6 +74,10 @@ class Chunker:
         first = not chunks or all(chunk.kind in OPENING for chunk in chunks)
         last = chunks[-1].kind if chunks else ""
         return styles.read(tokens, at, self.lexicon, opening=first, apart=first or last in ("comma", "stop"))
+
+    def _trait(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
+        """Read "all different colours" behind a noun."""
+        return traits.read(tokens, at) if any(chunk.kind == "noun" for chunk in chunks) else None
 
     def _comparison(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read "more", "twice as many", "the same number of", "the number of", "than that of"."""

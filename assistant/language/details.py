@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from eligen.assistant.language import traits
 from eligen.assistant.language.chunks import Chunk
+from eligen.assistant.language.inflection import plural
 from eligen.assistant.language.reading import Reading
 
 
@@ -27,6 +29,15 @@ class DetailReader:
             self.scene.explain(chunk.text, f"describes {self.scene.names(subjects)}")
         else:
             self.unread(chunk)
+
+    def trait(self, chunk: Chunk) -> None:
+        """Read what the members of the last group differ in, or share."""
+        group = next((thing for thing in reversed(self.scene.things) if thing.count > 1), None)
+        if group is None or not chunk.value.of:
+            self.unread(chunk)
+            return
+        traits.differ(group, chunk.value)
+        self.scene.explain(chunk.text, f"how the {group.count} {plural(group.noun.name)} look")
 
     def writing(self, chunk: Chunk) -> None:
         """Read "says hello" and "made of glass" as the last thing's own."""

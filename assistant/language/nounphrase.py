@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from eligen.assistant.language import traits
 from eligen.assistant.language.lexicon import Lexicon, Match, Noun
 from eligen.assistant.language.opening import Opening, read_content, read_opening
 
@@ -74,7 +75,8 @@ class NounPhraseReader:
             negated=opening.negated,
             named=match.noun.name if match.noun.name in self.lexicon.pairs else "",
         )
-        if tokens[end : end + 1] == ["of"] and depth < DEEPEST:
+        of_all = traits.read(tokens, end) is not None and match.plural and match.noun.kind != "part"
+        if tokens[end : end + 1] == ["of"] and depth < DEEPEST and not of_all:
             return self._with_complement(phrase, tokens, at, end, depth)
         return phrase, end
 

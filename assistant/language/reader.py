@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from eligen.assistant.language import traits
 from eligen.assistant.language.chunks import Chunk, Chunker
 from eligen.assistant.language.counting import CountReader
 from eligen.assistant.language.details import DetailReader
@@ -66,6 +67,7 @@ class SceneReader:
             "outnumber": counts.outnumber,
             "than": counts.than,
             "describe": details.describe,
+            "trait": details.trait,
             "writing": details.writing,
             "depth": details.depth,
             "height": details.height,
@@ -186,6 +188,7 @@ class SceneReader:
         index = self.counts.named_before(phrase)
         if index is None:
             index = self.scene.add(phrase, noun, *self.counts.count(phrase))
+            traits.coloured_differently(self.scene.things[index], phrase.text)
         self.reading.telling_apart = False
         if (side := phrase.modifiers[:1]) in (("left",), ("right",)):
             self.relations.set_zone([index], (side, False))
