@@ -13,10 +13,12 @@ from eligen.tools.errors import UserError
 from eligen.tools.profiles import DType
 
 Offload = Literal["model", "group", "sequential"]
-Quantization = Literal["int8", "fp8", "nf4", "int8-dynamic", "fp8-dynamic"]
+Quantization = Literal["int8", "fp8", "nf4", "int8-dynamic", "fp8-dynamic", "fp8-storage"]
 
-# What a bf16 weight shrinks to, scales included; the two large models alone are quantised.
-_SHRINK = {"int8": 0.52, "fp8": 0.52, "nf4": 0.29, "int8-dynamic": 0.52, "fp8-dynamic": 0.52}
+# What a bf16 weight shrinks to, scales included; the two large models alone are quantised, by "fp8-storage" (float8
+# between uses, cast back layer by layer) the transformer alone.
+_SHRINK = {"int8": 0.52, "fp8": 0.52, "nf4": 0.29, "int8-dynamic": 0.52, "fp8-dynamic": 0.52, "fp8-storage": 0.52}
+STORED: Quantization = "fp8-storage"
 QUANTIZED = ("transformer", "text_encoder_2")
 _WORKSPACE = 3 * 10**9
 _GROUP_WORKSPACE = 5 * 10**9
@@ -107,7 +109,8 @@ def verdict(sizes: Mapping[str, int], memory: Memory, *, dtype: DType, quantizat
 def _loaded_sizes(sizes: Mapping[str, int], dtype: DType, quantization: Quantization | None) -> dict[str, float]:
     widen = 2 if dtype == "float32" else 1
     shrink = _SHRINK[quantization] if quantization else 1
-    return {part: size * (shrink if part in QUANTIZED else 1) * widen for part, size in sizes.items()}
+    small = QUANTIZED[:1] if quantization == STORED else QUANTIZED
+    return {part: size * (shrink if part in small else 1) * widen for part, size in sizes.items()}
 
 
 def _check_gpu(loaded: Mapping[str, float], ram: int, gpu: int, offload: Offload | None) -> None:

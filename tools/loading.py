@@ -21,7 +21,7 @@ from eligen.tools.downloads import fetch, fetch_file
 from eligen.tools.eightbit import torchao_config
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import ToolError, UserError
-from eligen.tools.hardware import QUANTIZED, Offload, Quantization, free_memory, plan_device
+from eligen.tools.hardware import QUANTIZED, STORED, Offload, Quantization, free_memory, plan_device
 from eligen.tools.manifest import check_folder, component_bytes, identity, sha256_of, verify_manifest
 from eligen.tools.profiles import IN_CONTEXT_FILE_VARIABLE, Profile
 
@@ -145,7 +145,7 @@ def in_context_file(profile: Profile, say: Progress) -> Path:
 
 def _from_folder(folder: Path, profile: Profile, quantization: Quantization | None) -> FluxEliGenPipeline:
     try:
-        return FluxEliGenPipeline.from_pretrained(
+        pipeline = FluxEliGenPipeline.from_pretrained(
             folder,
             dtype=getattr(torch, profile.dtype),
             local_files_only=True,
@@ -156,6 +156,9 @@ def _from_folder(folder: Path, profile: Profile, quantization: Quantization | No
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         first_line = str(error).partition("\n")[0]
         raise UserError(f"cannot load the weights in {folder}: {first_line}") from error
+    if quantization == STORED:  # before any LoRA, which is to stay as exact as it is
+        pipeline.transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn)
+    return pipeline
 
 
 def _place(pipeline: FluxEliGenPipeline, device: str, offload: Offload | None) -> None:
@@ -171,13 +174,13 @@ def _place(pipeline: FluxEliGenPipeline, device: str, offload: Offload | None) -
 
 def check_installed(quantization: Quantization | None) -> None:
     package = "bitsandbytes" if quantization == "nf4" else "torchao"
-    if quantization in get_args(Quantization) and importlib.util.find_spec(package) is None:
+    if quantization in get_args(Quantization) and quantization != STORED and importlib.util.find_spec(package) is None:
         raise UserError(f"--quantization {quantization} needs the package {package}: install {package} and run again")
 
 
 def quantization_config(quantization: Quantization | None) -> PipelineQuantizationConfig | None:
     """Return diffusers' quantisation of the two large models; one is diffusers', the other transformers' class."""
-    if quantization is None:
+    if quantization in (None, STORED):
         return None
     import diffusers
     import transformers

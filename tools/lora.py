@@ -102,10 +102,21 @@ def attach(
         transformer.load_lora_adapter(
             state, prefix=None, adapter_name=adapter_name, metadata=_peft_config(lora), _pipeline=pipeline
         )
+    _widen(transformer, lora, adapter_name)
     transformer.set_adapter([*active, adapter_name])
     for layer in transformer.modules():
         if isinstance(layer, LoraLayer):
             layer.set_scale(adapter_name, weight)
+
+
+def _widen(transformer: FluxTransformer2DModel, lora: Mapping[str, LowRank], adapter_name: str) -> None:
+    """Give an adapter whose layers are stored in float8, as peft does with all that it adds to them, its own dtype."""
+    for module, part in lora.items():
+        layer: Any = transformer.get_submodule(module)
+        for weights, own in ((layer.lora_A, part.down), (layer.lora_B, part.up)):
+            weight = weights[adapter_name].weight
+            if weight.is_floating_point() and weight.itemsize == 1:
+                weight.data = own.to(weight.device, transformer.dtype)
 
 
 class LoraMixin:

@@ -30,7 +30,7 @@ def installed(context: typer.Context) -> None:
 def check() -> None:
     """Show which presets fit this machine, and what memory each takes at most."""
     from eligen.tools.eightbit import eight_bit
-    from eligen.tools.hardware import free_memory, verdict
+    from eligen.tools.hardware import STORED, free_memory, verdict
     from eligen.tools.presets import PRESETS
 
     memory = free_memory()
@@ -40,6 +40,9 @@ def check() -> None:
             small = eight_bit("cuda") if preset.quantized and memory.gpu is not None else None
             fits = verdict(sizes, memory, dtype=profile.dtype, quantization=small)
             say(f"{profile.name + ', ' + name:<20} {preset.summary}\n{'':20} {fits}")
+            if memory.gpu is not None and profile.dtype == "bfloat16" and small is None:
+                stored = verdict(sizes, memory, dtype=profile.dtype, quantization=STORED)
+                say(f"{'':20} --quantization {STORED}: {stored}")
 
 
 @models.command()
