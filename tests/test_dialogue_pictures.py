@@ -114,3 +114,14 @@ def test_a_picture_may_be_named_before_the_first_one_is_painted():
     assert isinstance(compose, Compose)
     assert [entity.prompt for entity in compose.layout.entities] == ["a dog"]
     assert transfer == Transfer(id="dog-1", reference="a.png")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["make the cat in the photo blue", "Remove the person from this picture", "put a hat on the man in the photo",
+     "could you make this dog a bit bigger?", "the sky in the picture should be pink", "turn the dog in it into a wolf"],
+)  # fmt: skip
+def test_a_first_message_that_changes_what_is_attached_has_no_use_for_it_as_a_likeness(text: str):
+    plan = PLANNER.plan(text, Context(attachments=("a.png",)))
+    assert plan.edits == ()
+    assert "a.png" not in plan.model_dump_json()

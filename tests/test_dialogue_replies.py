@@ -100,3 +100,21 @@ def test_a_new_picture_that_is_not_described_is_asked_for():
     said = (Message(role="user", text="start over"), Message(role="assistant", text=asked.question.text))
     (compose,) = PLANNER.plan("a cat", Context(dialogue=said, question=asked.question)).edits
     assert [entity.prompt for entity in compose.layout.entities] == ["a cat"]
+
+
+@pytest.mark.parametrize("text", ["asdf qwer zxcv", "quokka", "hjkl please"])
+def test_a_first_message_of_unknown_words_is_asked_back(text: str):
+    asked = PLANNER.plan(text, Context())
+    assert asked.edits == ()
+    assert asked.question is not None
+    said = (Message(role="user", text=text), Message(role="assistant", text=asked.question.text))
+    answered = Context(dialogue=said, question=asked.question)
+    assert PLANNER.plan("no", answered).edits == ()
+    (compose,) = PLANNER.plan("yes", answered).edits
+    assert len(compose.layout.entities) == 1
+
+
+@pytest.mark.parametrize("text", ["a quokka", "two quokkas", "a zeppelin", "zeppelin", "my quokka", "red quokka"])
+def test_unknown_things_are_things(text: str):
+    (compose,) = PLANNER.plan(text, Context()).edits
+    assert compose.layout.entities

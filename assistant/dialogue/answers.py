@@ -67,7 +67,8 @@ class Answer:
             and {*self.words} <= self.lists.set("yes") | ASSENT
         ):
             return starts["yes"]
-        if "no" in starts and self.words[0] in self.lists.set("no") and len(self.words) <= LONGEST // 2:
+        names = any(self.lists.lexicon.longest(self.words, at) for at in range(len(self.words)))
+        if "no" in starts and self.words[0] in self.lists.set("no") and len(self.words) <= LONGEST // 2 and not names:
             return starts["no"]
         return None
 

@@ -20,6 +20,7 @@ CHANGES = frozenset(
     ("remove", "keep only", "keep", "duplicate", "swap", "replace", "replace last", "put back", "change back", "fewer",
      "correct", "repeat", "regenerate", "lessen", "multiply", "mismade", "same size", "dislike", "style after")
 )  # fmt: skip
+POINTING = frozenset(("the", "this", "that", "these", "those"))
 PRONOUNS = frozenset(("it", "him", "them", "both", "them all", "again", "one", "other", "others", "former", "latter"))
 
 
@@ -35,6 +36,22 @@ def reply_without_picture(spoken: Sequence[Spoken], lexicon: Lexicon) -> str | N
         return None
     said = [REPLIES[request.do] for request in requests if request.do in REPLIES]
     return said[0] if said and {request.do for request in requests} <= IDLE | REPLIES.keys() else NO_PICTURE
+
+
+def changes_what_is_attached(spoken: Sequence[Spoken], lexicon: Lexicon) -> bool:
+    """Tell whether a message changes things of a picture sent with it: "make the cat in the photo blue"."""
+    best = [reading for sentence in spoken for reading in readings(sentence.tokens, lexicon)[:1]]
+    requests = [request for reading in best for request in reading.requests]
+    return bool(requests) and len(best) == len(spoken) and all(map(_changes_what_is_there, requests))
+
+
+def _changes_what_is_there(request: Request) -> bool:
+    if request.get("PICTURED") or request.do in ("topic", "background"):
+        return False
+    spot = request.get("PLACE")
+    references = [*(request.get("THINGS") or ()), *(request.get("other") or ()), *(spot.of if spot else ())]
+    pointed = all(one.kind in PRONOUNS or one.text.split()[0] in POINTING for one in references)
+    return request.do in ("scenery", *IDLE) or (bool(references) and pointed)
 
 
 def _needs_picture(request: Request) -> bool:

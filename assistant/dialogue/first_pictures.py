@@ -19,6 +19,7 @@ from eligen.assistant.plan import Compose, Edit, NamedReference, Plan, Style, Tr
 from eligen.assistant.sizing import kind_of
 
 NO_THINGS = ("abstract", "part", "place")
+LOOKING = ("that", "which", "who", "looks", "look", "looking", "exactly", "just", "is", "are")
 LIKE = ("like", "as", "resembling")
 
 
@@ -32,7 +33,7 @@ def new_picture(text: str, context: Context, lists: WordLists, compose: Callable
     if names and not rest:
         return Plan(reply=" ".join(map(known_as, names.values())), names=tuple(names.values()))
     unsaid = [one.prompt for one in names.values() if one.prompt and not any(one.name in said for said in rest)]
-    plan = compose(_called(". ".join((*unsaid, *rest)) if names else text, known))
+    plan = compose(_called(_without_likeness(". ".join((*unsaid, *rest)) if names else text, lists), known))
     return _with_references(plan, text, known, lists).model_copy(update={"names": tuple(names.values())})
 
 
@@ -56,6 +57,22 @@ def _called(text: str, context: Context) -> str:
         thing = one.prompt or one.name.capitalize()
         text = re.sub(rf"\b((the|my|our|your)\s+)?{re.escape(one.name)}\b", thing, text, flags=re.IGNORECASE)
     return text
+
+
+def _without_likeness(text: str, lists: WordLists) -> str:
+    """Return a text without what is said to look like a reference picture: "a cat" for "a cat that looks like this"."""
+    found = text
+    for sentence in sentences(text):
+        tokens = sentence.tokens
+        words = Sentence(tokens, grammar(lists.lexicon))
+        for at in (at for at in range(1, len(tokens) - 1) if tokens[at] in LIKE):
+            if hits := words.slot("PICTURED", at + 1):
+                start = at
+                while start and tokens[start - 1] in LOOKING:
+                    start -= 1
+                said = r"\W+".join(map(re.escape, tokens[start : hits[0].end]))
+                found = re.sub(rf"\W*\b{said}\b", "", found, flags=re.IGNORECASE)
+    return found
 
 
 def _with_references(plan: Plan, text: str, context: Context, lists: WordLists) -> Plan:

@@ -22,7 +22,8 @@ FAR = 8  # messages back
 
 def begin(context: Context, lists: WordLists) -> Work:
     """Return the state before a message: the layouts, and what was talked of, the latest first."""
-    assert context.layout is not None
+    if context.layout is None:
+        return Work(context, lists, Layout(prompt=""))
     work = Work(context, lists, context.layout, past=[*context.layouts[:-1]])
     work.focus = _talked_of(context, lists)
     return work

@@ -22,7 +22,7 @@ from eligen.assistant.dialogue import (
 )  # fmt: skip
 from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.answers import option
-from eligen.assistant.dialogue.beginning import reply_without_picture
+from eligen.assistant.dialogue.beginning import NO_PICTURE, changes_what_is_attached, reply_without_picture
 from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
 from eligen.assistant.dialogue.first_pictures import new_picture
 from eligen.assistant.dialogue.focus import begin, spoken_of
@@ -30,11 +30,12 @@ from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import SINGULAR, Request
 from eligen.assistant.dialogue.messages import Spoken, sentences
 from eligen.assistant.dialogue.questions import MOST_OPTIONS, absent, described, do_you_mean, labels, shall_i_add, which
-from eligen.assistant.dialogue.reading import answers, asks, changing, names_of, readings
+from eligen.assistant.dialogue.reading import answers, asks, changing, names_of, readings, unknown_words
 from eligen.assistant.dialogue.replies import told
 from eligen.assistant.dialogue.settling import settled
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Unclear, Work
+from eligen.assistant.language.inflection import article, is_plural
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.tokens import normalise
 from eligen.assistant.plan import MOST_EDITS, Edit, Option, Plan, Question
@@ -66,10 +67,12 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
     if context.layout is None and sum(len(sentence.tokens) for sentence in spoken) > LONGEST_REMARK:
         return new_picture(text, context, lists, compose)
     if context.question is not None:
-        if context.layout is not None and (found := option(text, context.question, begin(context, lists))):
+        if found := option(text, context.question, begin(context, lists)):
             return Plan(reply=told(found.edits, context.layouts, lists) or AS_IT_IS, edits=found.edits)
         if context.question.text == NEW_PICTURE and not _declines(spoken, lexicon):
             return new_picture(text, context, lists, compose)
+    if unknown := unknown_words(spoken, lists):
+        return _unknown(unknown, context, lists, compose)
     if (picture := _new_picture(spoken, lexicon)) is not None:
         return (
             new_picture(picture, context, lists, compose)
@@ -78,6 +81,8 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
         )
     if context.layout is None:
         reply = reply_without_picture(spoken, lexicon) if spoken else None
+        if context.attachments and changes_what_is_attached(spoken, lexicon):
+            reply = NO_PICTURE  # what is attached becomes the picture, and the message is planned again
         return new_picture(text, context, lists, compose) if reply is None else Plan(reply=reply)
     return Conversation(context, lists, spoken).plan()
 
@@ -89,6 +94,16 @@ def _joined(spoken: Sequence[Spoken], lists: WordLists) -> list[Spoken]:
         before = found.pop().tokens if found and " ".join(found[-1].tokens) in lists.lists["oops"] else ()
         found.append(Spoken((*before, ",", *sentence.tokens), sentence.asks) if before else sentence)
     return found
+
+
+def _unknown(words: str, context: Context, lists: WordLists, compose: Compose) -> Plan:
+    """Ask whether a message of unknown words only names a thing to paint."""
+    named = words if is_plural(words.split()[-1]) else f"{article(words)} {words}"
+    plan = compose(named) if context.layout is None else Conversation(context, lists, sentences(f"add {named}")).plan()
+    options = (Option(label=f"yes, add {named}", edits=plan.edits), Option(label="no, leave it"))
+    return Plan(
+        reply="", question=Question(text=f'I do not know "{words}". Is that a thing to paint?', options=options)
+    )
 
 
 def _declines(spoken: Sequence[Spoken], lexicon: Lexicon) -> bool:

@@ -12,6 +12,7 @@ from eligen.assistant.dialogue.messages import Spoken, sentences
 from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.language.lexicon import Lexicon
+from eligen.assistant.language.tokens import number
 
 WH = frozenset(("what", "which", "who", "whose", "whom", "where", "when", "why", "how"))
 BE = frozenset(("is", "are", "was", "were", "am", "does", "did", "has"))
@@ -71,6 +72,14 @@ def _opens_question(text: Sentence, at: int, marked: bool) -> bool:
     if word in WH:
         return marked or word != "what" or following in BE | {"do"}
     return (word in BE and marked) or (word == "do" and following in ASKED)
+
+
+def unknown_words(spoken: Sequence[Spoken], lists: WordLists) -> str:
+    """Return a message no word of which is known, but for fillers, and that has no article or number; "" for others."""
+    words = [token for sentence in spoken for token in sentence.tokens if token[0].isalpha()]
+    strange = [word for word in words if word not in lists.polite]
+    known = any(lists.knows(word) or number(word, lists.lexicon) is not None for word in strange)
+    return "" if known else " ".join(strange)
 
 
 def requests_of(text: str, context: Context, lexicon: Lexicon) -> list[Request]:

@@ -14,6 +14,8 @@ from rapidfuzz.distance import OSA
 from eligen.assistant.language.inflection import singular, verb_forms
 from eligen.assistant.language.lexicon import Lexicon, Noun, Phrases, lexicon
 
+SURE = 5  # letters: a shorter word is near some other by chance
+
 
 @dataclass(frozen=True)
 class WordLists:
@@ -72,9 +74,22 @@ class WordLists:
         """Every word that any list knows."""
         lexicon = self.lexicon
         nouns = {word for name in lexicon.nouns for word in name.split()}
-        return (
-            self.commands | nouns | lexicon.stops | lexicon.adjectives | lexicon.verbs.keys() | lexicon.set("adverbs")
-        )
+        tables = {word for table in self.words["tables"].values() for phrase in table for word in phrase.split()}
+        sets = {word for words in self.words["sets"].values() for word in words.split()}
+        styles = {word for style in lexicon.words["styles"] for word in style.split()}
+        grammar = lexicon.stops | lexicon.adjectives | lexicon.verbs.keys() | lexicon.set("adverbs")
+        return self.commands | nouns | grammar | tables | sets | styles
+
+    @cached_property
+    def polite(self) -> frozenset[str]:
+        """The words of phrases that say nothing themselves: "please", "if you can"."""
+        words = {word for phrase in self.lists["fillers"] for word in phrase.split()}
+        return frozenset(words - self.lexicon.set("determiners") - self.lexicon.numbers.keys())
+
+    def knows(self, word: str) -> bool:
+        """Tell whether any list has a word, its singular, a part of it, or one that it is a slip of the pen for."""
+        parts = {word, singular(word), *word.split("-"), word.removesuffix("'s")}
+        return bool(parts & self.known) or (len(word) >= SURE and self.respelt(word) != word)
 
     def respelt(self, word: str) -> str:
         """Return a command word that a word is one letter away from; the word itself where it is known or near none."""
