@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from PIL import Image
 
 from eligen.tools.conditions import Conditioning
 from eligen.tools.eligen import FluxEliGenPipeline
+from eligen.tools.errors import UserError
+from eligen.tools.merged import merged_loras
 from eligen.tools.padding import merge_pads, with_short_texts
 from eligen.tools.precomputed import TableRows, precomputed
 from eligen.tools.presets import EXACT, PRESETS
@@ -131,6 +134,37 @@ def test_bfloat16_tables_give_the_same_rows(pipe: FluxEliGenPipeline) -> None:
     finally:
         pipe.transformer = transformer
     torch.testing.assert_close(found, expected, rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_loras_are_multiplied_out_for_a_picture_in_float32(tiny_model_dir: Path, dtype: torch.dtype) -> None:
+    pipe = FluxEliGenPipeline.from_pretrained(tiny_model_dir, local_files_only=True, dtype=dtype)
+    bare, noise, time = conditionings(pipe)[0], pipe.prepare_noise(64, 64, 1, seeded()), torch.tensor([500.0])
+    without = pipe.predict_noise(noise, time, bare)
+    for name, weight in (("one", 1.0), ("other", -0.7)):
+        pipe.load_lora_weights(tiny_model_dir / "eligen_lora.safetensors", adapter_name=name, weight=weight)
+    expected = pipe.predict_noise(noise, time, bare)
+    before = {name: id(module) for name, module in pipe.transformer.named_modules()}
+
+    def layers() -> int:
+        return sum(isinstance(module, LoraLayer) for module in pipe.transformer.modules())
+
+    count = layers()
+    with merged_loras(pipe.transformer):
+        inside, found = layers(), pipe.predict_noise(noise, time, bare)
+    assert (count > 0, inside) == (True, 0 if dtype == torch.float32 else count)
+    assert (expected - without).abs().max() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    assert {name: id(module) for name, module in pipe.transformer.named_modules()} == before
+    pipe.disable_lora()
+    with merged_loras(pipe.transformer):
+        torch.testing.assert_close(pipe.predict_noise(noise, time, bare), without, rtol=0, atol=1e-5)
+
+
+def test_a_call_that_fails_leaves_no_device_behind(pipe: FluxEliGenPipeline) -> None:
+    with pytest.raises(UserError, match="inpainting needs an image"):
+        pipe("a cat", inpaint=True)
+    assert pipe._device is None
 
 
 # -- the pipeline

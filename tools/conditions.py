@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from PIL import Image
 
+from eligen.tools import masks
 from eligen.tools.attention import ImageTokens
 from eligen.tools.errors import UserError
 from eligen.tools.regions import Regions
@@ -53,6 +56,48 @@ class Background:
         `left` is the share of the steps that are still to come, 1 at the first.
         """
         return torch.where(self.strengths >= left, noise_pred, (latents - self.image_latents) / sigma)
+
+
+class ConditioningMixin:
+    """What a FLUX pipeline makes of texts and masks, once a picture."""
+
+    vae_scale_factor: int
+    _execution_device: Any
+    _prepare_latent_image_ids: Any
+
+    def conditioning(
+        self,
+        prompt_embeds: torch.Tensor,
+        pooled_prompt_embeds: torch.Tensor,
+        height: int,
+        width: int,
+        entity_prompt_embeds: torch.Tensor | None = None,
+        entity_masks: Sequence[Image.Image] = (),
+        origin: tuple[int, int] = (0, 0),
+    ) -> Conditioning:
+        """Return what a pass is told, from (1, L, D), (1, P) and, with N masks, (1, N, L', D) embeddings.
+
+        `origin` is (top, left) in pixels where the picture is part of a larger one.
+
+        Raises UserError when there is not one mask for each entity prompt, or more than one global prompt.
+        """
+        if prompt_embeds.shape[0] != 1:
+            raise UserError(
+                f"one prompt per call, not {prompt_embeds.shape[0]}: use num_images_per_prompt or call again"
+            )
+        count = 0 if entity_prompt_embeds is None else entity_prompt_embeds.shape[1]
+        if count != len(entity_masks):
+            raise UserError(f"{len(entity_masks)} entity masks for {count} entity prompts: each prompt needs one mask")
+        device, cell = self._execution_device, self.vae_scale_factor
+        img_ids = self._prepare_latent_image_ids(1, height // cell // 2, width // cell // 2, device, torch.float32)
+        img_ids[:, 1:] += torch.tensor(origin, device=device) // (2 * cell)
+        plain = Conditioning(prompt_embeds.to(device), pooled_prompt_embeds.to(device), img_ids)
+        if entity_prompt_embeds is None or not count:
+            return plain
+        tokens = masks.token_masks(masks.latent_masks(entity_masks, height // cell, width // cell))
+        lengths = (entity_prompt_embeds.shape[2],) * count + (prompt_embeds.shape[1],)
+        regions = Regions(tokens[None].to(device), lengths).prepared()
+        return replace(plain, entity_embeds=entity_prompt_embeds.flatten(1, 2).to(device), regions=regions)
 
 
 def repainted_masks(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, ClassVar
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from PIL import Image
 
-from eligen.tools import masks
-from eligen.tools.conditions import Conditioning, repainted_masks
+from eligen.tools.conditions import ConditioningMixin, repainted_masks
 from eligen.tools.denoising import Callback, DenoisingMixin
 from eligen.tools.errors import UserError
 from eligen.tools.image_prompts import ImagePromptMixin
@@ -21,20 +19,49 @@ from eligen.tools.ip_adapter import ImagePrompt
 from eligen.tools.latents import LatentsMixin, fitted
 from eligen.tools.lora import LoraMixin
 from eligen.tools.presets import EXACT, Preset
-from eligen.tools.regions import Regions
 from eligen.tools.requests import Schedule
-from eligen.tools.schedules import eligen_schedule, flux_schedule
+from eligen.tools.schedules import ScheduleMixin
 from eligen.tools.text import PromptMixin
 
 
-class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin, DenoisingMixin, FluxPipeline):
+def _asking_once(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a pipeline's call that knows its device from the beginning to the end."""
+
+    @wraps(call)
+    def asking(pipeline: FluxEliGenPipeline, *args: Any, **kwargs: Any) -> Any:
+        pipeline._device = pipeline._execution_device
+        try:
+            return call(pipeline, *args, **kwargs)
+        finally:
+            pipeline._device = None
+
+    return asking
+
+
+class FluxEliGenPipeline(
+    LoraMixin,
+    PromptMixin,
+    ImagePromptMixin,
+    ConditioningMixin,
+    ScheduleMixin,
+    LatentsMixin,
+    DenoisingMixin,
+    FluxPipeline,
+):
     """FLUX with entity-level control (EliGen, arXiv 2501.01097); `from_pretrained` takes any FLUX folder."""
 
     _guidance_scale: float = 3.5
     _joint_attention_kwargs: dict[str, Any] | None = None
     _interrupt: bool = False
+    _device: torch.device | None = None
     _callback_tensor_inputs: ClassVar[list[str]] = ["latents", "prompt_embeds", "pred_original_sample"]
 
+    @property
+    def _execution_device(self) -> torch.device:
+        """Where the models compute; diffusers looks at all their modules to know, so during a call it is asked once."""
+        return self._device or super()._execution_device
+
+    @_asking_once
     @torch.no_grad()
     def __call__(
         self,
@@ -189,58 +216,6 @@ class FluxEliGenPipeline(LoraMixin, PromptMixin, ImagePromptMixin, LatentsMixin,
             images = self.image_processor.postprocess(images, output_type, [False] * len(images))
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=images) if return_dict else (images,)
-
-    # -- what stays the same at every step
-
-    def conditioning(
-        self,
-        prompt_embeds: torch.Tensor,
-        pooled_prompt_embeds: torch.Tensor,
-        height: int,
-        width: int,
-        entity_prompt_embeds: torch.Tensor | None = None,
-        entity_masks: Sequence[Image.Image] = (),
-        origin: tuple[int, int] = (0, 0),
-    ) -> Conditioning:
-        """Return what a pass is told, from (1, L, D), (1, P) and, with N masks, (1, N, L', D) embeddings.
-
-        `origin` is (top, left) in pixels where the picture is part of a larger one.
-
-        Raises UserError when there is not one mask for each entity prompt, or more than one global prompt.
-        """
-        if prompt_embeds.shape[0] != 1:
-            raise UserError(
-                f"one prompt per call, not {prompt_embeds.shape[0]}: use num_images_per_prompt or call again"
-            )
-        count = 0 if entity_prompt_embeds is None else entity_prompt_embeds.shape[1]
-        if count != len(entity_masks):
-            raise UserError(f"{len(entity_masks)} entity masks for {count} entity prompts: each prompt needs one mask")
-        device, cell = self._execution_device, self.vae_scale_factor
-        img_ids = self._prepare_latent_image_ids(1, height // cell // 2, width // cell // 2, device, torch.float32)
-        img_ids[:, 1:] += torch.tensor(origin, device=device) // (2 * cell)
-        plain = Conditioning(prompt_embeds.to(device), pooled_prompt_embeds.to(device), img_ids)
-        if entity_prompt_embeds is None or not count:
-            return plain
-        tokens = masks.token_masks(masks.latent_masks(entity_masks, height // cell, width // cell))
-        lengths = (entity_prompt_embeds.shape[2],) * count + (prompt_embeds.shape[1],)
-        regions = Regions(tokens[None].to(device), lengths).prepared()
-        return replace(plain, entity_embeds=entity_prompt_embeds.flatten(1, 2).to(device), regions=regions)
-
-    def prepare_schedule(
-        self,
-        num_inference_steps: int,
-        height: int,
-        width: int,
-        schedule: Schedule = "eligen",
-        shift: float | None = None,
-        strength: float = 1.0,
-    ) -> FlowMatchEulerDiscreteScheduler:
-        """Return a scheduler whose `sigmas` and `timesteps` are set; the pipeline's own is left alone."""
-        device = self._execution_device
-        if schedule == "eligen":
-            return eligen_schedule(num_inference_steps, shift=shift, strength=strength, device=device)
-        tokens = (height // self.vae_scale_factor // 2) * (width // self.vae_scale_factor // 2)
-        return flux_schedule(self.scheduler, num_inference_steps, tokens, shift=shift, strength=strength, device=device)
 
 
 def _only(prompt: str | list[str] | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,10 +16,10 @@ from PIL import Image
 from eligen.tools import inpainting, transfer
 from eligen.tools.adapters import active_loras
 from eligen.tools.crops import Window
-from eligen.tools.denoising import Callback
 from eligen.tools.eightbit import eight_bit
 from eligen.tools.entitymasks import entity_masks
 from eligen.tools.errors import UserError
+from eligen.tools.foretelling import Finish, OnStep, foretelling, part_of
 from eligen.tools.hardware import Offload, Quantization
 from eligen.tools.installed import lora_file
 from eligen.tools.loading import Model, Progress, in_context_file, load_model, quiet
@@ -30,12 +30,9 @@ from eligen.tools.resolving import changes, resolved, versions
 from eligen.tools.segmentation import Segmenter
 from eligen.tools.styling import Stylist
 from eligen.tools.vocabulary import Vocabulary
-from eligen.tools.wording import Wording, in_known_words
+from eligen.tools.wording import cuts, in_known_words
 
 UNUSED = "the reference of {!r} was not used: give the picture that it goes into as 'image'"
-
-OnStep = Callable[[int, int, Callable[[], Image.Image]], None]
-Finish = Callable[[torch.Tensor], Image.Image]
 
 _painting = threading.Lock()  # pipelines are shared: an adapter switched for one picture would show in another
 
@@ -140,7 +137,7 @@ class Painter:
                 one = transfer.prepared(request, entity, image, area)
                 scene, lines = self._scene(one.request)
                 notices += lines
-                follow = on_step and _part(on_step, number, len(todo))
+                follow = on_step and part_of(on_step, number, len(todo))
                 image = self._run(one.request, scene | one.arguments, partial(self._composed, one), follow)
         return Painted(image, request, tuple(notices), inpainting.as_mask(torch.stack(areas).any(0)))
 
@@ -184,11 +181,11 @@ class Painter:
 
     def _scene(self, request: GenerateRequest) -> tuple[dict[str, Any], list[str]]:
         """Return the pipeline's arguments that say what to paint where, and notices."""
-        wording = self._wording(request)
-        notices = [
-            *wording.notices,
-            *self._cuts([wording.prompt, request.negative_prompt or ""], wording.entity_prompts),
-        ]
+        profile, said = self.profile, tuple(entity.prompt for entity in request.entities)
+        wording = in_known_words(self.vocabulary, request.prompt, said)
+        limits = [(text, profile.max_sequence_length) for text in (wording.prompt, request.negative_prompt or "")]
+        limits += [(text, profile.entity_max_sequence_length) for text in wording.entity_prompts]
+        notices = [*wording.notices, *cuts(limits, self.model.pipeline.token_count)]
         scene: dict[str, Any] = {"prompt": wording.prompt, "negative_prompt": request.negative_prompt}
         if request.control != "none":
             shapes, lines = entity_masks(request.entities, request.width, request.height)
@@ -200,20 +197,6 @@ class Painter:
         transformer = self.model.pipeline.transformer
         scene["image_prompts"] = self.stylist.prompts(request.style_images, placed, transformer)
         return scene, notices
-
-    def _wording(self, request: GenerateRequest) -> Wording:
-        said = tuple(entity.prompt for entity in request.entities)
-        if self.vocabulary is None:
-            return Wording(request.prompt, said)
-        return in_known_words(self.vocabulary, request.prompt, said)
-
-    def _cuts(self, prompts: Sequence[str], entity_prompts: Sequence[str]) -> Iterator[str]:
-        profile = self.profile
-        limits = [(text, profile.max_sequence_length) for text in prompts]
-        limits += [(text, profile.entity_max_sequence_length) for text in entity_prompts]
-        for text, most in limits:
-            if (tokens := self.model.pipeline.token_count(text)) > most:
-                yield f"prompt cut to its first {most} of {tokens} tokens: {text[:40]!r}..."
 
     def _run(
         self,
@@ -228,7 +211,7 @@ class Painter:
         latents = noise if window is None else window.tokens(noise)
         settings = self._settings(request) | {"latents": latents, "output_type": "latent"}
         if on_step is not None:
-            settings["callback_on_step_end"] = _foretelling(finish, on_step)
+            settings["callback_on_step_end"] = foretelling(finish, on_step)
             settings["callback_on_step_end_tensor_inputs"] = ["pred_original_sample"]
         try:
             return finish(pipeline(**settings | scene).images)
@@ -251,18 +234,3 @@ class Painter:
             "max_sequence_length": self.profile.max_sequence_length,
             "entity_max_sequence_length": self.profile.entity_max_sequence_length,
         }
-
-
-def _foretelling(finish: Finish, on_step: OnStep) -> Callback:
-    """Return a callback that tells each step, and how to see what the picture is going to be."""
-
-    def follow(pipeline: Any, step: int, timestep: Any, values: dict[str, torch.Tensor]) -> dict[str, Any]:
-        on_step(step + 1, pipeline.num_timesteps, partial(finish, values["pred_original_sample"]))
-        return {}
-
-    return follow
-
-
-def _part(on_step: OnStep, number: int, count: int) -> OnStep:
-    """Return a callback for one of several pictures that tells the steps of all."""
-    return lambda done, total, preview: on_step(number * total + done, count * total, preview)

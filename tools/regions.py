@@ -49,7 +49,8 @@ class Regions:
         device = self.token_masks.device.type
         if device not in PIECE:
             return "dense"
-        pieces = batch * (2 * len(self.text_lengths) - 1) * (1 if self.text_bias is None else 2)
+        apart = device == "cuda" and self.text_bias is not None  # weighted tokens are pieces by themselves
+        pieces = batch * (2 * len(self.text_lengths) - 1) * (2 if apart else 1)
         masked = MASKED_PAIR[device] * (sum(self.text_lengths) + tokens) ** 2
         return "split" if self.pairs + pieces * PIECE[device] < masked else "dense"
 

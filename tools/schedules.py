@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 
 from eligen.tools.errors import UserError
+from eligen.tools.requests import Schedule
 
 ELIGEN_SHIFT = 3.0
 LAST_SIGMA = 0.003 / 1.002
@@ -49,3 +51,27 @@ def flux_schedule(
 def _check(strength: float) -> None:
     if not 0 < strength <= 1:
         raise UserError(f"strength {strength} is not in (0, 1]")
+
+
+class ScheduleMixin:
+    """The schedules of a FLUX pipeline."""
+
+    scheduler: Any
+    vae_scale_factor: int
+    _execution_device: Any
+
+    def prepare_schedule(
+        self,
+        num_inference_steps: int,
+        height: int,
+        width: int,
+        schedule: Schedule = "eligen",
+        shift: float | None = None,
+        strength: float = 1.0,
+    ) -> FlowMatchEulerDiscreteScheduler:
+        """Return a scheduler whose `sigmas` and `timesteps` are set; the pipeline's own is left alone."""
+        device = self._execution_device
+        if schedule == "eligen":
+            return eligen_schedule(num_inference_steps, shift=shift, strength=strength, device=device)
+        tokens = (height // self.vae_scale_factor // 2) * (width // self.vae_scale_factor // 2)
+        return flux_schedule(self.scheduler, num_inference_steps, tokens, shift=shift, strength=strength, device=device)

@@ -73,7 +73,14 @@ def split(
 def over(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, keys: list[Rows], bias: torch.Tensor | None
 ) -> Partial:
-    """Return attention over some of the keys. Those with a bias are parts by themselves: a part needs no mask."""
+    """Return attention over some of the keys.
+
+    On a GPU those with a bias are parts by themselves, since kernels that tell their sums take no mask; the CPU's takes
+    a row of biases at hardly any cost.
+    """
+    if query.device.type == "cpu":
+        row = None if bias is None else torch.cat([_biases(rows, bias) for rows in keys])
+        return partial(query, _taken(key, keys), _taken(value, keys), row)
     runs: dict[float, list[Rows]] = {}
     for rows in keys:
         for amount, run in _runs(rows, bias):
@@ -92,12 +99,16 @@ def merge(one: Partial, other: Partial) -> Partial:
     return torch.lerp(out, told, share), torch.logaddexp(sums, weights)
 
 
-def partial(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Partial:
-    """Return unmasked attention and its log-sum-exp, from whichever kernel of the device tells it."""
+def partial(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None = None) -> Partial:
+    """Return attention and its log-sum-exp, from whichever kernel of the device tells it.
+
+    Nothing is masked; on the CPU, `bias` (keys,) is added to every score of a key.
+    """
     heads = [tensor.transpose(1, 2) for tensor in (query, key, value)]
     aten, device, half = torch.ops.aten, query.device.type, query.dtype in (torch.bfloat16, torch.float16)
     if device == "cpu":
-        out, sums = aten._scaled_dot_product_flash_attention_for_cpu(*heads)
+        row = None if bias is None else bias.to(query.dtype).view(1, 1, 1, -1)
+        out, sums = aten._scaled_dot_product_flash_attention_for_cpu(*heads, attn_mask=row)
     elif device == "cuda" and half and torch.cuda.get_device_capability(query.device) >= (9, 0):
         # cuDNN's raw operator is wrong for tensors that are not contiguous, and its sums are (B, heads, S, 1).
         heads = [tensor.contiguous() for tensor in heads]
@@ -112,6 +123,11 @@ def partial(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Part
         scores = heads[0] @ heads[1].mT / query.shape[-1] ** 0.5
         out, sums = scores.softmax(-1) @ heads[2], scores.logsumexp(-1)
     return out.transpose(1, 2), sums.transpose(1, 2)
+
+
+def _biases(rows: Rows, bias: torch.Tensor) -> torch.Tensor:
+    """Return the biases of rows; the image's, which come as numbers, have none."""
+    return bias.new_zeros(len(rows)) if isinstance(rows, torch.Tensor) else bias[rows]
 
 
 def _runs(rows: Rows, bias: torch.Tensor | None) -> list[tuple[float, Rows]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eligen.tools.nounphrases import DETERMINERS, article, singular, words
@@ -19,8 +19,10 @@ class Wording:
     notices: tuple[str, ...] = ()
 
 
-def in_known_words(vocabulary: Vocabulary, prompt: str, entity_prompts: Sequence[str]) -> Wording:
+def in_known_words(vocabulary: Vocabulary | None, prompt: str, entity_prompts: Sequence[str]) -> Wording:
     """Return the prompts in the vocabulary's words; without entities the prompt's own noun is what matters."""
+    if vocabulary is None:
+        return Wording(prompt, tuple(entity_prompts))
     if not entity_prompts:
         translated, notices = vocabulary.translate(prompt)
         return Wording(translated, (), tuple(notices))
@@ -29,6 +31,13 @@ def in_known_words(vocabulary: Vocabulary, prompt: str, entity_prompts: Sequence
         if said != meant:
             prompt = _carried(prompt, said, meant, vocabulary)
     return Wording(prompt, known, tuple(line for some in lines for line in some))
+
+
+def cuts(limits: Sequence[tuple[str, int]], count: Callable[[str], int]) -> Iterator[str]:
+    """Yield a line for each text that has, by `count`, more tokens than its limit."""
+    for text, most in limits:
+        if (tokens := count(text)) > most:
+            yield f"prompt cut to its first {most} of {tokens} tokens: {text[:40]!r}..."
 
 
 def _carried(prompt: str, said: str, meant: str, vocabulary: Vocabulary) -> str:
