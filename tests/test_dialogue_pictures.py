@@ -119,7 +119,8 @@ def test_a_picture_may_be_named_before_the_first_one_is_painted():
 @pytest.mark.parametrize(
     "text",
     ["make the cat in the photo blue", "Remove the person from this picture", "put a hat on the man in the photo",
-     "could you make this dog a bit bigger?", "the sky in the picture should be pink", "turn the dog in it into a wolf"],
+     "could you make this dog a bit bigger?", "the sky in the picture should be pink",
+     "turn the dog in it into a wolf"],
 )  # fmt: skip
 def test_a_first_message_that_changes_what_is_attached_has_no_use_for_it_as_a_likeness(text: str):
     plan = PLANNER.plan(text, Context(attachments=("a.png",)))

@@ -6,7 +6,7 @@ from eligen.assistant.composition import compose
 from eligen.assistant.context import Context
 from eligen.assistant.dialogue.planner import plan_message
 from eligen.assistant.language.lexicon import Lexicon, lexicon
-from eligen.assistant.plan import Plan
+from eligen.assistant.plan import Compose, Plan
 
 
 class RulesPlanner:
@@ -20,5 +20,16 @@ class RulesPlanner:
         return plan_message(text, context, self.lexicon, self._compose)
 
     def _compose(self, text: str) -> Plan:
-        """Return the plan of a new picture."""
-        return compose(text, self.lexicon)
+        """Return the plan of a new picture; where nothing in a text is known to be a thing, it may lack its article."""
+        plan = compose(text, self.lexicon)
+        if plan.notices and not _shows(plan):
+            named = compose(f"a {text}", self.lexicon)
+            return named if _shows(named) else plan
+        return plan
+
+
+def _shows(plan: Plan) -> bool:
+    """Tell whether the picture of a plan shows anything."""
+    (edit,) = plan.edits
+    assert isinstance(edit, Compose)
+    return bool(edit.layout.entities or edit.layout.background or edit.layout.style)

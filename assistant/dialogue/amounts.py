@@ -109,6 +109,10 @@ class AmountReader:
         for size, end, cost in self._sizes(text, at):
             yield Slotted(Size(" ".join(text.tokens[at:end]), **size), end, cost)
 
+    def size_than(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read a size that is measured against other things: "smaller than the dog"."""
+        return (hit for hit in text.slot("SIZE", at) if hit.value.than)
+
     def _sizes(self, text: Sentence, at: int) -> Iterator[tuple[dict[str, Any], int, float]]:
         yield from self._comparative(text, at)
         yield from self._multiple_of_size(text, at)

@@ -128,9 +128,20 @@ def _with(request: Request, slot: str, value: Any) -> Request | None:
             bare = replace(request, values=tuple(pair for pair in request.values if pair[0] not in ("WAY", "PLACE")))
             return bare.put(slot, value)
         return _fitting(request, name, slot, value)
+    if slot == "LOOK" and isinstance(value, Look) and (named := _relooked(request, value)):
+        return named
     if slot == "LOOK" and request.get("THINGS") and isinstance(value, Look):
         narrowed = tuple(replace(one, words=(*one.words, *value.words)) for one in request.get("THINGS"))
         return request.put("THINGS", narrowed)
+    return None
+
+
+def _relooked(request: Request, look: Look) -> Request | None:
+    """Return a request with the adjectives of its last new thing changed: "a red mug", "no, white"."""
+    if (news := request.get("NEWS")) and news[-1].words:
+        return request.put("NEWS", (*news[:-1], replace(news[-1], words=look.words)))
+    if (new := request.get("NEW")) and new.words:
+        return request.put("NEW", replace(new, words=look.words))
     return None
 
 

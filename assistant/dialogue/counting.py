@@ -71,8 +71,9 @@ def multiply(work: Work, request: Request) -> None:
 
 @does("too many")
 def too_many(work: Work, request: Request) -> None:
-    name = plural(noun_of(_all_alike(work, request)[0], work.lists.lexicon).name)
-    work.said.append(f"How many {name} should there be?")
+    found = _all_alike(work, request)
+    work.attend(ids(found))
+    work.otherwise = f"How many {plural(noun_of(found[0], work.lists.lexicon).name)} should there be?"
 
 
 @does("fewer")

@@ -55,6 +55,7 @@ class DialogueGrammar(Grammar):
         slots = {
             "THINGS": things.things, "THING": things.thing, "PLAIN_THINGS": things.plain_things, "OWNER": things.owner,
             "NUMBER": amounts.number, "TIMES": amounts.times, "AMOUNT": amounts.amount, "SIZE": amounts.size,
+            "SIZE_THAN": amounts.size_than,
             "MULTIPLE": amounts.multiple, "MULTIPLIED": amounts.multiplied, "BIG": amounts.big,
             "MEASURE": MeasureReader(lists).measure,
             "LOOK": looks.look, "PLAIN_LOOK": looks.plain_look, "ACT": looks.act,

@@ -91,6 +91,12 @@ def sorts() -> dict[str, frozenset[str]]:
 
 
 @cache
+def people(sort: str) -> frozenset[str]:
+    """Return the words for people of a sort, "man" or "woman"."""
+    return same_as(sort) | sorts()[sort] - {"witch"}
+
+
+@cache
 def anything() -> frozenset[str]:
     """Return the words for things in general."""
     return frozenset(_data()["anything"].split(", "))

@@ -16,6 +16,10 @@ TRAITS = (
     "|eyes?|hair|fur|ears?|tail|nose|wings?|legs?|wheels?|leaves|stripes|face|beak|handle|lid|seat|feathers|mane|paws"
 )
 OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"
+STATES = (
+    "wrong|fine|good|bad|great|ok|okay|nice|perfect|missing|gone|too|not|still|way|really|ugly|boring|off|weird|odd"
+    "|raining|snowing|in the|on the|at the|under|behind|next to|a bit|much|so"
+)
 REWRITTEN = [
     (r"[\r\n]+", ". "),
     (r"[\u2010\u2011]", "-"),
@@ -49,7 +53,10 @@ REWRITTEN = [
         r"\1 is",
     ),
     (rf"'s\b{OWNED}|(?<=s)'{OWNED}", " s"),
-    (r"\b(\w+)'s(?=\s+(?:too|not)\b)", r"\1 is"),
+    (rf"\b(\w+)'s(?=\s+(?:{STATES})\b)", r"\1 is"),
+    (rf"\bits(?=\s+(?:{STATES})\b)", "it is"),
+    (r"\bmore\s+(one|two|three|four|five)\b(?=\s+\w)", r"\1 more"),
+    (r"\b(?:(?:ha){2,}h?|(?:he){2,}|lol|lmao|rofl|xd)\b", ""),
 ]
 RULES = [(re.compile(pattern, re.IGNORECASE), new) for pattern, new in REWRITTEN]
 DECIMAL = re.compile(r"\b(\d{1,3})[.,](\d{1,2})\s*(?:x|times|percent|%)?(?!\d)", re.IGNORECASE)

@@ -15,6 +15,7 @@ from eligen.assistant.plan import Add, LayoutEdit, Move, Place
 from eligen.tools.layout import Entity
 
 EVEN = 0.002
+LEVEL = 0.08
 NEARER = 0.35
 
 
@@ -159,6 +160,14 @@ def gather(work: Work, request: Request) -> None:
     moved = things(work, request)
     if len(moved) < 2:
         raise Refused(f"The {name(moved[0])} is alone.")
-    middle = sum(entity.box.centre[0] for entity in moved) / len(moved)
+    xs, ys = zip(*(entity.box.centre for entity in moved), strict=True)
     share = -NEARER if request.do == "gather" else NEARER
-    together(work, [Move(ids=(e.id,), dx=round(share * (e.box.centre[0] - middle), 4)) for e in moved])
+    ways = zip(moved, _apart(xs, share), _apart(ys, share), strict=True)
+    together(work, [Move(ids=(entity.id,), dx=dx, dy=dy) for entity, dx, dy in ways if dx or dy])
+
+
+def _apart(centres: Sequence[float], share: float) -> list[float]:
+    """Return how far each centre goes from their middle, not at all where they are about level."""
+    middle = sum(centres) / len(centres)
+    level = max(centres) - min(centres) < LEVEL
+    return [0.0 if level else round(share * (centre - middle), 4) for centre in centres]

@@ -100,7 +100,8 @@ class NewcomerReader:
             "their",
         ):
             return None
-        if self.lists.set("persons") & set(phrase.text.split()):
+        said = set(phrase.text.split())
+        if self.lists.set("persons") & said or (first == "the" and said & {"other", "others"}):
             return None
         if phrase.noun is None:
             if phrase.text.split()[-1] not in ("one", "ones", "another") or phrase.definite:

@@ -188,6 +188,13 @@ def not_look(work: Work, request: Request) -> None:
     work.otherwise = f"How should the {noun_of(things(work, request)[0], work.lists.lexicon).name} look instead?"
 
 
+@does("which colour")
+def which_colour(work: Work, request: Request) -> None:
+    """Ask which colour "a warmer colour" is."""
+    found = things(work, request)
+    work.otherwise = f"Which colour should the {noun_of(found[0], work.lists.lexicon).name} have?"
+
+
 @does("complaint")
 def complaint(work: Work, request: Request) -> None:
     """Offer a way back."""

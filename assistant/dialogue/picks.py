@@ -72,7 +72,8 @@ class Picker:
     def _picked(self, word: str, found: list[Entity]) -> list[Entity]:
         """Return the candidates that a word such as "other", "left", "bigger" or "second" picks."""
         if word == "other":
-            now = set(self.work.wrong) or set(self.work.focus[0] if self.work.focus else ())
+            here = {entity.id for entity in found}
+            now = set(self.work.wrong) or next((set(ids) for ids in self.work.focus if here & set(ids)), set())
             return [entity for entity in found if entity.id not in now] or found
         shown = [entity for entity in found if self.work.prompts.shows(entity.prompt, word)]
         if word in self.lists.table("newness"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eligen.assistant.dialogue.kinds import matching, noun_of
+from eligen.assistant.dialogue.kinds import matching, noun_of, people
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Spot
 from eligen.assistant.dialogue.picks import Picker
 from eligen.assistant.dialogue.work import Missing, Unclear, Work
@@ -144,8 +144,10 @@ class Resolver:
 
     def _him(self, reference: Reference) -> list[Entity]:
         """Return the person talked of, else the animal, else the only one there is; else what "it" means."""
+        others = people("man") if reference.text in ("she", "her") else people("woman")
         for kinds in (("person",), ("person", "animal")):
-            alive = {entity.id for entity in self.entities if noun_of(entity, self.lexicon).kind in kinds}
+            nouns = {entity.id: noun_of(entity, self.lexicon) for entity in self.entities}
+            alive = {entity_id for entity_id, noun in nouns.items() if noun.kind in kinds and noun.name not in others}
             groups = [[e for e in group if e.id in alive] for group in self._groups()]
             talked_of = next(filter(None, groups), [e for e in self.entities if e.id in alive])
             if len(talked_of) == 1:

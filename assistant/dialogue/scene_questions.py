@@ -30,6 +30,23 @@ def how_many(work: Work, request: Request) -> None:
     work.said.append(f"There {'are' if len(found) > 1 else 'is'} {number(len(found))}: {what}.")
 
 
+@does("ask more")
+def whether_more(work: Work, request: Request) -> None:
+    """Answer "are there more cats than dogs?"."""
+    first, second = (_counted(work, request.get(key)) for key in ("THINGS", "other"))
+    words = {*request.text.split()}
+    true = len(first) < len(second) if words & {"fewer", "less"} else len(first) > len(second)
+    true = len(first) == len(second) if "as" in words else true
+    work.said.append(f"{'Yes' if true else 'No'}: {number(len(first))} and {number(len(second))}.")
+
+
+def _counted(work: Work, references: Sequence[Reference]) -> list[Entity]:
+    try:
+        return resolve(work, references)
+    except Missing:
+        return []
+
+
 @does("ask list")
 def what_is_there(work: Work, request: Request) -> None:
     work.said.append(f"I see {overview(work.layout)}.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import does, ids, those_counted
+from eligen.assistant.dialogue.actions import does, dress, ids, those_counted
 from eligen.assistant.dialogue.adding import add, fitting, new_of
-from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.picks import how_far
 from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import hosts, resolve
@@ -37,6 +38,25 @@ def place_some(work: Work, request: Request) -> None:
     moved = order[: some.count]
     work.do(Move(ids=ids(moved), place=place(work, spot, moved)))
     work.attend(ids(moved))
+
+
+@does("look some")
+def dress_some(work: Work, request: Request) -> None:
+    """Give some of several a look ("another one red"); where there are no more of them, add them."""
+    some: Newcomer = request.get("SOME")
+    look: Look = request.get("LOOK")
+    before = {entity.id: entity.prompt for entity in work.context.layouts[-1].entities}
+    shown = [word for word in look.words if work.prompts.sort(word) != "other"] or list(look.words)
+    free = [e for e in _of_kind(work, some) if before.get(e.id) == e.prompt and not _said(work, e, shown)]
+    if len(free) < some.count:
+        add(work, request.put("NEWS", (replace(some, words=(*some.words, *look.words)),)))
+        return
+    late = {entity_id for group in work.focus[:2] for entity_id in group}
+    dress(work, sorted(free, key=lambda entity: entity.id in late)[: some.count], look.words)
+
+
+def _said(work: Work, entity: Entity, words: Sequence[str]) -> bool:
+    return all(work.prompts.shows(entity.prompt, word) for word in words)
 
 
 def _of_kind(work: Work, some: Newcomer) -> list[Entity]:

@@ -14,7 +14,7 @@ from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number
 
 REACH = 12
-COMMA = 0.3  # "the cat, the dog" alone is seldom one list
+COMMA = 0.8  # "the cat, the dog" alone is seldom one list
 JOINERS = ("and", ",", "or", "plus", "&")
 BUT = ("but", "except", "besides", "excluding", "without")
 EVERY = ("all", "each", "every", "both", "any", "either")

@@ -9,7 +9,7 @@ from eligen.assistant.language import comparisons, styles, traits
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.nounphrase import NounPhraseReader
 from eligen.assistant.language.opening import read_content, read_opening
-from eligen.assistant.language.tokens import COMMA, is_mark
+from eligen.assistant.language.tokens import COMMA, is_mark, number
 from eligen.assistant.language.zones import canvas_length, read_zone
 
 RECENT = 16
@@ -167,6 +167,7 @@ class Chunker:
             return "verb", word, 1
         following = tokens[at + 1] if at + 1 < len(tokens) else "."
         open_end = is_mark(following) or following in lexicon.stops or following in lexicon.set("adverbs")
+        open_end = open_end or number(following, lexicon) is not None
         many = before == "noun" and chunks[-1].value.plural and open_end
         third = before in ("noun", "zone", "moment") and word.endswith("s")
         if lexicon.longest(tokens, at) and not third and not many:
