@@ -19,7 +19,7 @@ from eligen.tools.attention import regional_attention
 from eligen.tools.eligen import FluxEliGenPipeline
 from eligen.tools.errors import UserError
 from training import train_eligen_lora
-from training.entity_batches import Batch, DrawnScenes
+from training.entity_batches import Batch, DrawnScenes, without_entities
 from training.entity_dataset import AnnotatedPictures, Row, Sizes, read_rows, write_rows
 from training.latents import pack
 from training.lora_training import MODULES, RANK, add_lora, flow_loss, load_base, reference, save_lora
@@ -151,10 +151,26 @@ def test_drawn_scenes_fill_the_same_batches(drawn: Path, tiny_model_dir: Path) -
     source, rng = DrawnScenes(drawn, tiny_model_dir, "cpu"), random.Random(0)
     batch, silent = source.batch(3, rng), source.batch(3, rng, silent=True)
     count = batch.cells.shape[1]
-    assert batch.states.shape == (3, 16 * count + 64, 32)
-    assert batch.regions.attention_mask.shape[-1] == 16 * count + 64 + 16
-    assert silent.regions is None
-    assert silent.states.shape == (3, 64, 32)
+    length = batch.states.shape[1]
+    assert silent.states.shape[1] < 8  # pads are merged
+    assert batch.bias.exp().sum() == pytest.approx(16 * count + 64)
+    assert batch.regions.attention_mask.shape[-1] == length + 16
+    assert silent.regions.text_lengths == (silent.states.shape[1],)
+    assert silent.bias.exp().sum() == pytest.approx(64)
+
+
+def test_merged_pads_teach_the_same(drawn: Path, tiny_model_dir: Path) -> None:
+    source, model = DrawnScenes(drawn, tiny_model_dir, "cpu"), load_base(tiny_model_dir, "float32")
+    latents, _ = source.pick(2, random.Random(0))
+    short = source.captioned(latents, ["cat", ""])
+    long = without_entities(latents, *source.encoders.text(["cat", ""]))
+    assert short.states.shape[1] < long.states.shape[1] == 64
+    losses = []
+    with regional_attention(model), torch.no_grad():
+        for batch in (short, long):
+            torch.manual_seed(0)
+            losses.append(flow_loss(model, batch, guidance=1.0).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_silent_batches_have_neither_words_nor_entities(annotated: AnnotatedPictures, tiny_model_dir: Path) -> None:

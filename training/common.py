@@ -83,18 +83,16 @@ class Log:
     def __init__(self, folder: Path, name: str, every: float = 20.0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.every, self.last = folder / f"{name}.jsonl", every, time.monotonic()
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.values: dict[str, list[float]] = {}
 
     def add(self, clock: Clock, **values: float) -> None:
         """Collect one step's values; print their means every few seconds."""
-        self.count += 1
         for key, value in values.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(value)
+            self.values.setdefault(key, []).append(float(value))
         if time.monotonic() - self.last > self.every:
-            means = {key: round(total / self.count, 5) for key, total in self.sums.items()}
+            means = {key: round(sum(some) / len(some), 5) for key, some in self.values.items()}
             self.note(step=clock.step, share=round(clock.share, 4), **means)
-            self.sums, self.count, self.last = {}, 0, time.monotonic()
+            self.values, self.last = {}, time.monotonic()
 
     def note(self, **values: object) -> None:
         """Write one line."""

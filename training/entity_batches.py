@@ -1,15 +1,17 @@
 """What one training step of entity control sees, and the drawn scenes as a source of it."""
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eligen.tools.masks import token_masks
+from eligen.tools.padding import merge_pads
 from eligen.tools.regions import Regions
 from training.captions import entity_prompt
 from training.latents import Encoders, Pool, read_scene
@@ -23,7 +25,8 @@ class Batch:
     """B pictures of one size with N entities each, N perhaps 0.
 
     Latents (B, C, h, w) in model scale, embeddings (B, L, D) and (B, P) of the global prompts and (B, N, L', D) of the
-    entities', and bool latent cells (B, N, h, w) where each entity is.
+    entities', and bool latent cells (B, N, h, w) where each entity is. `bias` (N * L' + L,) is the log of how many
+    tokens each of the texts' stands for, None where each stands for itself.
     """
 
     latents: Tensor
@@ -31,10 +34,14 @@ class Batch:
     pooled: Tensor
     entities: Tensor
     cells: Tensor
+    bias: Tensor | None = field(default=None, kw_only=True)
 
     def to(self, device: torch.device) -> Self:
-        """Return the batch on a device."""
-        return replace(self, **{name: tensor.to(device) for name, tensor in vars(self).items()})
+        """Return the batch on a device; the bias stays in main memory."""
+        moved = {
+            name: tensor.to(device) for name, tensor in vars(self).items() if tensor is not None and name != "bias"
+        }
+        return replace(self, **moved)
 
     @property
     def states(self) -> Tensor:
@@ -43,12 +50,15 @@ class Batch:
 
     @property
     def regions(self) -> Regions | None:
-        """Return who may attend to whom, None without entities."""
+        """Return who may attend to whom, None where everything may to everything alike."""
         batch, count = self.cells.shape[:2]
-        if not count:
+        if not count and self.bias is None:
             return None
         tokens = token_masks(self.cells.flatten(0, 1)).unflatten(0, (batch, count))
-        return Regions(tokens, (self.entities.shape[2],) * count + (self.text.shape[1],))
+        return Regions(tokens, (self.entities.shape[2],) * count + (self.text.shape[1],), self.bias, "dense")
+
+
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 
 class Source(Protocol):
@@ -71,26 +81,39 @@ class DrawnScenes:
     def __init__(self, data: Path, model: Path, device: str) -> None:
         self.world = World(device)
         self.pool, self.encoders = Pool(data, self.world), Encoders(model, device, 64)
+        self.side: int = self.pool.latents[0].shape[-1]
         self.rows: dict[int, list[tuple[int, int]]] = {}
         for shard, row in self.pool.where:
             if count := len(self.pool.rows[shard][row]["things"]):
                 self.rows.setdefault(count, []).append((shard, row))
 
-    def batch(self, count: int, rng: random.Random, *, silent: bool = False) -> Batch:
-        """Return random scenes with the same number of things, crowded ones more often than they occur."""
+    def pick(self, count: int, rng: random.Random) -> tuple[Tensor, list[dict]]:
+        """Return latents (count, C, h, w) and rows of random scenes with the same number of things."""
         sizes = list(self.rows)
         things = rng.choices(sizes, [len(self.rows[n]) * n**0.5 for n in sizes])[0]
         chosen = [rng.choice(self.rows[things]) for _ in range(count)]
         latents = torch.from_numpy(np.stack([self.pool.latents[s][i] for s, i in chosen])).float()
-        rows = [self.pool.rows[s][i] for s, i in chosen]
-        if silent:
-            text, pooled = self.encoders.text([""] * count)
-            return without_entities(latents, text, pooled)
-        text, pooled = self.encoders.text(self.pool.say(rows, rng))
+        return latents, [self.pool.rows[s][i] for s, i in chosen]
+
+    def batch(self, count: int, rng: random.Random, *, silent: bool = False) -> Batch:
+        """Return random scenes with the same number of things, crowded ones more often than they occur."""
+        latents, rows = self.pick(count, rng)
+        return self.captioned(latents, [""] * count) if silent else self.told(latents, rows, rng)
+
+    def captioned(self, latents: Tensor, captions: list[str]) -> Batch:
+        """Return pictures that only a global prompt describes."""
+        batch = without_entities(latents, *self.encoders.text(captions))
+        return shortened(batch, self.encoders.count(captions))
+
+    def told(self, latents: Tensor, rows: list[dict], rng: random.Random) -> Batch:
+        """Return pictures of rows with the same number of things, with what and where those are."""
+        captions = self.pool.say(rows, rng)
+        text, pooled = self.encoders.text(captions)
         prompts = [entity_prompt(self.world, thing, rng) for row in rows for thing in read_scene(row).things]
-        entities = self.encoders.tokens(prompts, self.ENTITY_LENGTH).unflatten(0, (count, things))
+        entities = self.encoders.tokens(prompts, self.ENTITY_LENGTH).unflatten(0, (len(rows), -1))
         cells = torch.stack([scene_cells(row, latents.shape[-1], rng) for row in rows])
-        return Batch(latents, text, pooled, entities, cells)
+        batch = Batch(latents, text, pooled, entities, cells)
+        return shortened(batch, self.encoders.count(captions), self.encoders.count(prompts))
 
 
 def without_entities(latents: Tensor, text: Tensor, pooled: Tensor) -> Batch:
@@ -98,6 +121,16 @@ def without_entities(latents: Tensor, text: Tensor, pooled: Tensor) -> Batch:
     batch, _, rows, columns = latents.shape
     cells = torch.zeros(batch, 0, rows, columns, dtype=torch.bool)
     return Batch(latents, text, pooled, text.new_zeros(batch, 0, 1, text.shape[2]), cells)
+
+
+def shortened(batch: AnyBatch, words: Sequence[int], entity_words: Sequence[int] = ()) -> AnyBatch:
+    """Return the batch with its texts' pads merged: of each text so many tokens are words, entities row by row."""
+    text, bias = merge_pads(batch.text, words)
+    entities, biases = batch.entities, [bias[0]]
+    if count := entities.shape[1]:
+        each, own = merge_pads(entities.flatten(0, 1), entity_words)
+        entities, biases = each.unflatten(0, (len(text), count)), [own[0]] * count + biases
+    return replace(batch, text=text, entities=entities, bias=torch.cat(biases))
 
 
 def scene_cells(row: dict, side: int, rng: random.Random) -> Tensor:
@@ -115,10 +148,12 @@ def scene_cells(row: dict, side: int, rng: random.Random) -> Tensor:
 
 
 def loosened(box: list[float], rng: random.Random) -> tuple[float, ...]:
-    """Return the tight box, in half of the cases up to 30 % larger on each side."""
-    if rng.random() < 0.5:
+    """Return the tight box, or one up to 60 % wider or higher: the thing is in its middle and fills it one way."""
+    if rng.random() < 0.6:
         return tuple(box)
-    x0, y0, x1, y1 = box
-    w, h = (x1 - x0) * 0.3, (y1 - y0) * 0.3
-    moved = (x0 - w * rng.random(), y0 - h * rng.random(), x1 + w * rng.random(), y1 + h * rng.random())
-    return tuple(min(max(v, 0.0), 1.0) for v in moved)
+    axis = rng.randrange(2)
+    low, high = box[axis], box[axis + 2]
+    room = min((high - low) * 0.3 * rng.random(), low, 1 - high)
+    grown = list(box)
+    grown[axis], grown[axis + 2] = low - room, high + room
+    return tuple(grown)

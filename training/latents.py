@@ -39,6 +39,10 @@ class Encoders:
         with precision(self.device.type):
             return self.t5(ids.to(self.device)).last_hidden_state.float()
 
+    def count(self, prompts: Sequence[str]) -> list[int]:
+        """Return how many T5 tokens each prompt has, without pads."""
+        return [min(len(ids), self.length) for ids in self.t5_tokenizer(list(prompts)).input_ids]
+
     @torch.no_grad()
     def text(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return T5 states (B, length, width) and pooled CLIP states (B, pooled_width)."""
@@ -133,6 +137,7 @@ def main() -> None:
     parser.add_argument("--nouns", type=int, help="only the first so many of the vocabulary")
     parser.add_argument("--most", type=int, default=4, help="things in a scene at most")
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--upright", action="store_true", help="mirror and tilt nothing: less to learn")
     args = parser.parse_args()
     world, rng = World(args.device), random.Random(args.seed)
     generator = torch.Generator(args.device).manual_seed(args.seed)
@@ -141,7 +146,7 @@ def main() -> None:
     latents: list[np.ndarray] = []
     rows: list[dict] = []
     for _ in Clock(args.minutes):
-        scenes = [world.sample(rng, args.nouns, args.most) for _ in range(args.batch)]
+        scenes = [world.sample(rng, args.nouns, args.most, upright=args.upright) for _ in range(args.batch)]
         images, shapes = world.draw(scenes, args.size, generator)
         latents.append(encoders.encode(images).half().cpu().numpy())
         for scene, cut in zip(scenes, shapes, strict=True):

@@ -5,7 +5,7 @@ Contact sheet: python -m training.scenes sheet.png [--size 128] [--count 32]
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -91,8 +91,19 @@ class World:
         width, height = on.any(1).sum(1) / GLYPH, on.any(2).sum(1) / GLYPH
         return list(zip(width.clamp(max=1).tolist(), height.clamp(max=1).tolist(), strict=True))
 
-    def sample(self, rng: random.Random, nouns: int | None = None, max_things: int = 8, plain: float = 0.35) -> Scene:
-        """Return a random scene of the first `nouns` nouns; `plain` is the share of plain backgrounds."""
+    def sample(
+        self,
+        rng: random.Random,
+        nouns: int | None = None,
+        max_things: int = 8,
+        plain: float = 0.35,
+        *,
+        upright: bool = False,
+    ) -> Scene:
+        """Return a random scene of the first `nouns` nouns; `plain` is the share of plain backgrounds.
+
+        `upright` things are neither mirrored nor tilted, so that noun and box say where each part of a thing is.
+        """
         weights = [30, 28, 18, 10, 6, 4, 2, 2][:max_things]
         count = rng.choices(range(1, len(weights) + 1), weights)[0]
         twins = count > 1 and rng.random() < 0.2
@@ -103,7 +114,10 @@ class World:
         painted = [n for n in backgrounds.NAMES if n not in kinds]
         background = rng.choice(kinds if rng.random() < plain else painted)
         style = "flat" if rng.random() < 0.85 else rng.choice(list(styles.STYLES))
-        return Scene(self._place(rng, looks), background, style)
+        things = self._place(rng, looks)
+        if upright:
+            things = tuple(replace(thing, flip=False, angle=0.0) for thing in things)
+        return Scene(things, background, style)
 
     def _look(self, rng: random.Random, nouns: int | None, noun: int | None = None) -> tuple[int, str, str]:
         noun = rng.randrange(nouns or len(self.nouns)) if noun is None else noun

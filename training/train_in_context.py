@@ -24,7 +24,7 @@ from eligen.tools.profiles import IN_CONTEXT_FILE, get_profile
 from eligen.tools.transfer import in_words
 from training import backgrounds
 from training.captions import PLACES, caption, noun_phrase
-from training.entity_batches import Batch, scene_cells, without_entities
+from training.entity_batches import Batch, scene_cells, shortened, without_entities
 from training.latents import Encoders, Pool, pack, read_scene
 from training.lora_training import (
     Times,
@@ -111,12 +111,14 @@ class Panels:
         masks = torch.stack([scene_cells(row, side, rng)[at] for row, (_, _, at) in zip(rows, chosen, strict=True)])
         painted = torch.cat([torch.zeros_like(masks), masks], 2)
         if silent:
-            return Canvases(**vars(without_entities(latents, *self.encoders.text([""] * count))), painted=painted)
+            quiet = Canvases(**vars(without_entities(latents, *self.encoders.text([""] * count))), painted=painted)
+            return shortened(quiet, [1] * count)
         prompts = [self._name(thing, rng) for thing in things]
         said = [self._scene(scene, rng) for scene in scenes]
         texts = [in_words(self.template, prompt, scene) for prompt, scene in zip(prompts, said, strict=True)]
         entities = self.encoders.tokens(prompts, self.ENTITY_LENGTH)[:, None]
-        return Canvases(latents, *self.encoders.text(texts), entities, painted[:, None], painted)
+        canvases = Canvases(latents, *self.encoders.text(texts), entities, painted[:, None], painted)
+        return shortened(canvases, self.encoders.count(texts), self.encoders.count(prompts))
 
     def _name(self, thing: Thing, rng: random.Random) -> str:
         """Return words for a thing, most of the time without its colouring."""

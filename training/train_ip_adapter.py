@@ -30,7 +30,7 @@ from eligen.tools.styling import ImageEncoder
 from training import styles
 from training.captions import caption, entity_prompt
 from training.common import Clock, Log, MovingAverage, arguments, precision, quick_attention, set_rate
-from training.entity_batches import Batch, scene_cells
+from training.entity_batches import Batch, scene_cells, shortened
 from training.latents import Encoders, Pool, read_scene
 from training.lora_training import TIMES, flow_error, load_base
 from training.scenes import World
@@ -106,11 +106,13 @@ class StyledScenes:
         latents = torch.from_numpy(np.stack([self.pool.latents[s][i] for s, i in chosen])).float()
         rows = [self.pool.rows[s][i] for s, i in chosen]
         scenes = [replace(read_scene(row), style="flat") for row in rows]
-        text, pooled = self.encoders.text([caption(self.world, scene, rng).text for scene in scenes])
+        captions = [caption(self.world, scene, rng).text for scene in scenes]
+        text, pooled = self.encoders.text(captions)
         prompts = [entity_prompt(self.world, thing, rng) for scene in scenes for thing in scene.things]
         entities = self.encoders.tokens(prompts, self.ENTITY_LENGTH).unflatten(0, (count, things))
         cells = torch.stack([scene_cells(row, latents.shape[-1], rng) for row in rows])
-        return Batch(latents, text, pooled, entities, cells), wanted
+        batch = Batch(latents, text, pooled, entities, cells)
+        return shortened(batch, self.encoders.count(captions), self.encoders.count(prompts)), wanted
 
 
 def new_adapter(base: FluxTransformer2DModel, references: References) -> IPAdapter:
