@@ -36,6 +36,8 @@ def act(work: Work, request: Request) -> None:
     made = [entity_id for new in request.get("NEWS") or () for entity_id in _brought(work, new, acting)]
     others = [entity for entity in work.layout.entities if entity.id in made]
     others += [entity for entity in resolve(work, request.get("other") or ()) if entity not in acting]
+    if verb in work.lists.set("gazes"):
+        others = []  # one does it from where one is
     if others and relation in BORNE:
         _join(work, others, "on" if relation == "wearing" else "next", acting)
     elif others:

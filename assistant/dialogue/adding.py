@@ -30,7 +30,9 @@ def add(work: Work, request: Request) -> None:
             here = Reference(host.id, kind="id")
             add(work, request.put("PLACE", replace(spot, of=(here,))))
         return
+    but = request.get("but")
     for newcomer in request.get("NEWS"):
+        newcomer = replace(newcomer, words=(*newcomer.words, *but.words)) if but else newcomer
         if request.loose and not _is_listed(newcomer) and newcomer.text.split()[0] in newcomer.name.split()[:1]:
             raise Refused(f'I do not know what to do with "{newcomer.text}".')
         if known := _model(work, newcomer):

@@ -44,7 +44,8 @@ def matching(noun: Noun, entities: Iterable[Entity], lexicon: Lexicon, *, widely
         found = [(SAME, entity) for own, entity in shown if misspelt(noun.name, own.name)]
     if not found:
         return []
-    best = SORT if widely else min(grade for grade, _ in found)
+    named = sum(grade == SAME for grade, _ in found) > 1
+    best = SORT if widely and not named else min(grade for grade, _ in found)
     return [entity for grade, entity in found if grade <= max(best, min(grade for grade, _ in found))]
 
 

@@ -62,7 +62,11 @@ class LookReader:
         word = text.tokens[start] if start < len(text) else "."
         base = self.lexicon.verbs.get(word)
         progressive = word.endswith("ing")
-        if base is None or base in self.lists.orders - self.deeds or (start > at and not progressive):
+        if (
+            base is None
+            or base in (self.lists.orders - self.deeds) | self.lists.set("states")
+            or (start > at and not progressive)
+        ):
             return
         cost = 0.1 if base == word or progressive else 0.3
         yield Slotted(base, start + 1, cost)

@@ -61,6 +61,12 @@ def misplaced(work: Work, request: Request) -> None:
     _go(work, things(work, request), replace(way, dx=-way.dx, dy=-way.dy, away=not way.away))
 
 
+@does("apart")
+def apart(work: Work, request: Request) -> None:
+    """Move things away from others that they are too close to."""
+    _go(work, things(work, request), Way("", towards=request.get("other"), away=True))
+
+
 @does("misplaced inward")
 def move_inward(work: Work, request: Request) -> None:
     """Move what is too close to an edge away from it."""

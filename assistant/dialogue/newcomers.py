@@ -133,6 +133,9 @@ class NewcomerReader:
         known = (self.lexicon.is_adjective, self.lexicon.is_participle, self.lists.set("patterns").__contains__)
         tables = (self.lists.table("big"), self.lists.set("more colours"), self.lists.set("shades"), MORE, ("and", ","))
         odd = [w for w in phrase.modifiers if not any(f(w) for f in known) and not any(w in t for t in tables)]
+        first = phrase.text.split()[0]
+        act = self.lexicon.verbs.get(first) == first and not self.lexicon.is_adjective(first)
+        cost += 0.6 * (act and not phrase.determined and first not in self.lexicon.nouns)  # "breathe fire"
         return cost + 0.15 * len(odd) + len(self.lists.orders & {*odd})
 
     def _with_tail(self, text: Sentence, new: Newcomer, end: int, cost: float) -> Iterator[Slotted]:

@@ -73,7 +73,9 @@ class Picker:
         """Return the candidates that a word such as "other", "left", "bigger" or "second" picks."""
         if word == "other":
             here = {entity.id for entity in found}
-            now = set(self.work.wrong) or next((set(ids) for ids in self.work.focus if here & set(ids)), set())
+            now = set(self.work.wrong) or next(
+                (set(ids) for ids in self.work.focus if 0 < len(here & set(ids)) < len(here)), set()
+            )
             return [entity for entity in found if entity.id not in now] or found
         shown = [entity for entity in found if self.work.prompts.shows(entity.prompt, word)]
         if word in self.lists.table("newness"):

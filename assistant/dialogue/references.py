@@ -94,6 +94,8 @@ class Resolver:
         wanted, said = reference.number, reference.text.split()
         if wanted is None or len(found) <= wanted:
             return found
+        if reference.noun is not None and self.lexicon.invariant(reference.noun.name) and said[0] == "the":
+            return found  # "the fish" may be several
         groups = self._groups()
         now = [entity for entity in groups[0] if entity in found] if groups else []
         if said[0] in ("that", "this", "these", "those") and len(now) == wanted:

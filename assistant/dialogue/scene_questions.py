@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import does
 from eligen.assistant.dialogue.kinds import matching
@@ -25,6 +26,14 @@ def how_many(work: Work, request: Request) -> None:
     except Missing as missing:
         found, noun = [], missing.reference.noun
         work.said.append(f"There are no {plural(noun.name)} in the picture." if noun else "There are none.")
+        return
+    spot, look = request.get("PLACE"), request.get("LOOK")
+    if spot is not None:
+        found = [entity for entity in found if is_at(spot, entity, hosts(work))]
+    if look is not None:
+        found = [e for e in found if all(work.prompts.shows(e.prompt, word) for word in look.words)]
+    if not found:
+        work.said.append("There are none.")
         return
     what = listed([entity.prompt for entity in found])
     work.said.append(f"There {'are' if len(found) > 1 else 'is'} {number(len(found))}: {what}.")
@@ -141,7 +150,7 @@ def what_can_i_say(work: Work, request: Request) -> None:
 
 def _asked(work: Work, request: Request, *, many: bool = False) -> list[Entity]:
     references = request.get("THINGS") or (Reference("it", kind="it"),)
-    found = resolve(work, references)
+    found = resolve(work, [replace(one, number=None) for one in references] if many else references)
     work.attend(entity.id for entity in found)
     return found
 

@@ -92,7 +92,7 @@ class ThingReader:
         """Read one reference."""
         found: dict[int, Slotted] = {}
         for hit in (*self._pronouns(text, at), *self._quantified(text, at), *self._named(text, at)):
-            for more in (hit, *self._narrowed(text, hit)):
+            for more in (hit, *self._narrowed(text, hit), *self._taken_up(text, hit)):
                 if more.end not in found or more.cost < found[more.end].cost:
                     found[more.end] = more
         return iter(sorted(found.values(), key=lambda hit: -hit.end))
@@ -230,6 +230,12 @@ class ThingReader:
         for words, end, cost in (*self._looking(text, hit.end, start), *self._having(text, start)):
             longer = self._longer(text, reference, hit.end, end, words=(*reference.words, *words))
             yield Slotted(longer, end, hit.cost + cost + 0.05)
+
+    def _taken_up(self, text: Sentence, hit: Slotted) -> Iterator[Slotted]:
+        """Yield a reference with the pronoun that takes it up again: "the dog he must be in the middle"."""
+        pronoun, verb = (*text.tokens[hit.end : hit.end + 2], ".", ".")[:2]
+        if pronoun in ("he", "she", "it", "they") and verb in self.lexicon.set("auxiliaries") | {"has", "needs"}:
+            yield Slotted(hit.value, hit.end + 1, hit.cost + 0.1)
 
     def _looking(self, text: Sentence, at: int, start: int) -> Iterator[Slotted]:
         """Yield the adjectives of "that is red"."""

@@ -176,7 +176,8 @@ class PlaceReader:
         tokens = text.tokens
         whole = text.grammar.ends("all_the_way", text, at)[:1]
         start, edge = (whole[0], True) if whole else (at, False)
-        opened = text.grammar.ends("towards", text, start)[:1]
+        named = self.lists.find("ways", tokens, start) is not None  # "further back" is a way itself
+        opened = [] if named else text.grammar.ends("towards", text, start)[:1]
         start = opened[0] if opened else start
         parts = [self.lists.table("ways").get(part) for part in tokens[start].split("-")] if start < len(tokens) else []
         if opened and len(parts) == 2 and parts[0] and parts[1]:

@@ -50,8 +50,9 @@ class WordLists:
         """Tell whether a word that is taken for an unlisted noun is another sort of word."""
         name = noun.name
         listed = name in self.lists["small_words"] or name in self.table("shades") or name in self.set("comparatives")
+        sized = name in self.table("bigger") or name in self.table("measures") or name in self.table("sides")
         return not noun.known and (
-            listed or name in self.lexicon.set("adverbs") or name in self.lexicon.verbs.keys() | self.orders
+            listed or sized or name in self.lexicon.set("adverbs") or name in self.lexicon.verbs.keys() | self.orders
         )
 
     @cached_property
