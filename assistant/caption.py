@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from eligen.assistant.language.inflection import article, plural
+from eligen.assistant.language.saying import listed, number
 from eligen.assistant.sizing import kind_of
 from eligen.tools.layout import Layout
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 PLACED = re.compile(
     r"(in|on|at|under|by|near|among|with|against|inside|above|over|behind|beside|during|outdoors|indoors)\b"
 )
@@ -23,7 +23,7 @@ UNDER = frozenset(("sky", "skies", "stars"))
 
 def caption(layout: Layout) -> str:
     """Return the layout in one plain phrase: "a red cat and two dogs on a meadow, watercolour"."""
-    things = _listed(_counted([entity.prompt for entity in layout.entities]))
+    things = listed(_counted([entity.prompt for entity in layout.entities]))
     places = " ".join(_somewhere(place) for place in re.split(r",\s*", layout.background) if place)
     return ", ".join(filter(None, (f"{things} {places}".strip(), layout.style))) or "an empty picture"
 
@@ -42,12 +42,7 @@ def _many(prompt: str, count: int) -> str:
     noun = re.compile(rf"\b{re.escape(kind_of(prompt).noun.name)}\b", re.IGNORECASE)
     before, of, after = bare.partition(" of ")
     many = f"{plural(before)} of {after}" if of else noun.sub(lambda found: plural(found[0]), bare, count=1)
-    return f"{NUMBERS[count] if count < len(NUMBERS) else count} {many}"
-
-
-def _listed(phrases: Sequence[str]) -> str:
-    *first, last = phrases or ("",)
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{number(count)} {many}"
 
 
 def _somewhere(place: str) -> str:

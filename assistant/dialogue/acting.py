@@ -6,10 +6,11 @@ from typing import cast
 
 from eligen.assistant.dialogue.actions import does, dress, things
 from eligen.assistant.dialogue.adding import new_of
+from eligen.assistant.dialogue.kinds import name
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.moving import move
 from eligen.assistant.dialogue.picks import is_at
-from eligen.assistant.dialogue.places import name, place
+from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.references import hosts, resolve
 from eligen.assistant.dialogue.work import Work
 from eligen.assistant.items import Relation

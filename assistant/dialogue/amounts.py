@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eligen.assistant.dialogue.meanings import Size
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.tokens import number
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.messages import sentences
-from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.references import choose
+from eligen.assistant.dialogue.sentence import Sentence
 from eligen.assistant.dialogue.settling import named_ids
 from eligen.assistant.dialogue.work import Missing, Unclear, Work
 from eligen.assistant.language.tokens import number

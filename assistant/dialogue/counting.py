@@ -10,10 +10,10 @@ from eligen.assistant.dialogue.adding import new_of
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import SINGULAR, Newcomer, Request
 from eligen.assistant.dialogue.references import resolve
-from eligen.assistant.dialogue.replies import number as in_words
 from eligen.assistant.dialogue.work import Work
 from eligen.assistant.items import MOST
 from eligen.assistant.language.inflection import plural
+from eligen.assistant.language.saying import number as in_words
 from eligen.assistant.plan import Remove, SetCount
 from eligen.tools.layout import Entity
 

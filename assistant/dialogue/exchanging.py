@@ -8,9 +8,9 @@ from dataclasses import replace
 from eligen.assistant.dialogue.actions import does, dress, things
 from eligen.assistant.dialogue.adding import examples, prompt_of
 from eligen.assistant.dialogue.counting import alike, set_count
-from eligen.assistant.dialogue.kinds import matching, noun_of
+from eligen.assistant.dialogue.kinds import matching, name, noun_of
 from eligen.assistant.dialogue.meanings import SINGULAR, Newcomer, Reference, Request, Spot
-from eligen.assistant.dialogue.places import in_place_of, name, place
+from eligen.assistant.dialogue.places import in_place_of, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.items import MOST

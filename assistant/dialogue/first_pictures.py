@@ -10,9 +10,9 @@ from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.likeness import known_as, named, of_picture, reference_of
 from eligen.assistant.dialogue.meanings import Pictured
 from eligen.assistant.dialogue.messages import Spoken, sentences
-from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.reading import readings
+from eligen.assistant.dialogue.sentence import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.edits import apply
 from eligen.assistant.plan import Compose, Edit, NamedReference, Plan, Style, Transfer

@@ -10,9 +10,9 @@ from eligen.assistant.dialogue.actions import ACTIONS
 from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.meanings import Reference, Request, Spot
 from eligen.assistant.dialogue.messages import Spoken
-from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.reading import BACK, changing, requests_of
 from eligen.assistant.dialogue.references import resolve
+from eligen.assistant.dialogue.sentence import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unclear, Work, changes
 from eligen.tools.layout import Entity, Layout

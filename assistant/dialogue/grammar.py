@@ -11,9 +11,10 @@ from eligen.assistant.dialogue.looks import LookReader
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.measures import MeasureReader
 from eligen.assistant.dialogue.newcomers import NewcomerReader
-from eligen.assistant.dialogue.patterns import Grammar, Node, Sentence, Slotted
+from eligen.assistant.dialogue.patterns import Grammar, Node
 from eligen.assistant.dialogue.pictured import PicturedReader
 from eligen.assistant.dialogue.scenery import SceneryReader
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.things import ThingReader
 from eligen.assistant.dialogue.whereabouts import PlaceReader
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists

@@ -33,6 +33,12 @@ def noun_of(entity: Entity, lexicon: Lexicon) -> Noun:
     return plain(kind_of(entity.prompt).noun, lexicon)[1]
 
 
+def name(entity: Entity) -> str:
+    """Return an entity's prompt without its article."""
+    first, _, rest = entity.prompt.strip().partition(" ")
+    return rest if rest and first.lower() in ("a", "an", "the") else entity.prompt.strip()
+
+
 def matching(noun: Noun, entities: Iterable[Entity], lexicon: Lexicon, *, widely: bool) -> list[Entity]:
     """Return the entities that a noun may mean: the closest in meaning, or (`widely`) all of its sort too.
 

@@ -9,10 +9,10 @@ from eligen.assistant.dialogue.actions import does, things
 from eligen.assistant.dialogue.adding import add, prompt_of
 from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.meanings import Name, Pictured, Request
-from eligen.assistant.dialogue.patterns import Sentence
 from eligen.assistant.dialogue.places import place
 from eligen.assistant.dialogue.prompts import Prompts
 from eligen.assistant.dialogue.references import invite
+from eligen.assistant.dialogue.sentence import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.dialogue.work import Ids, Missing, Refused, Unattached, Work
 from eligen.assistant.plan import Add, NamedReference, Replace, Style, Transfer

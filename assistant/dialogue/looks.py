@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eligen.assistant.dialogue.meanings import Look
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.inflection import present_participle
 from eligen.assistant.language.tokens import is_mark, number
@@ -35,7 +35,7 @@ class LookReader:
         self.lists = lists
         self.lexicon = lists.lexicon
         self.opening = lists.set("look opening")
-        self.deeds = lists.set("deeds")
+        self.no_acts = (lists.orders - lists.set("deeds")) | lists.set("states")
 
     def look(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read adjectives, colours, materials, patterns and poses."""
@@ -62,11 +62,7 @@ class LookReader:
         word = text.tokens[start] if start < len(text) else "."
         base = self.lexicon.verbs.get(word)
         progressive = word.endswith("ing")
-        if (
-            base is None
-            or base in (self.lists.orders - self.deeds) | self.lists.set("states")
-            or (start > at and not progressive)
-        ):
+        if base is None or base in self.no_acts or (start > at and not progressive):
             return
         cost = 0.1 if base == word or progressive else 0.3
         yield Slotted(base, start + 1, cost)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from eligen.assistant.dialogue.meanings import Measure
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 
 FURTHER = frozenset(("further", "farther", "furthest", "farthest", "most", "more"))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import IT, does, ids, things, together
-from eligen.assistant.dialogue.kinds import noun_of
+from eligen.assistant.dialogue.kinds import name, noun_of
 from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Request, Spot, Way
-from eligen.assistant.dialogue.places import home, moves, name, place
+from eligen.assistant.dialogue.places import home, moves, place
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.plan import Add, LayoutEdit, Move, Place

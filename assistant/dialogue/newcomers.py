@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from eligen.assistant.dialogue.kinds import plain
 from eligen.assistant.dialogue.meanings import Newcomer
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number

@@ -73,9 +73,8 @@ class Picker:
         """Return the candidates that a word such as "other", "left", "bigger" or "second" picks."""
         if word == "other":
             here = {entity.id for entity in found}
-            now = set(self.work.wrong) or next(
-                (set(ids) for ids in self.work.focus if 0 < len(here & set(ids)) < len(here)), set()
-            )
+            groups = ({*ids} & here for ids in self.work.focus)
+            now = {*self.work.wrong} or next((ids for ids in groups if 0 < len(ids) < len(here)), set())
             return [entity for entity in found if entity.id not in now] or found
         shown = [entity for entity in found if self.work.prompts.shows(entity.prompt, word)]
         if word in self.lists.table("newness"):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from eligen.assistant.dialogue.meanings import Name, Pictured
 from eligen.assistant.dialogue.messages import NAMED, OWNERS
 from eligen.assistant.dialogue.newcomers import NewcomerReader
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.tokens import is_mark

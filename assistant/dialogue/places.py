@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.boxes import fitted
+from eligen.assistant.dialogue.kinds import name
 from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Spot, Way
 from eligen.assistant.dialogue.references import invite, resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
@@ -200,9 +201,3 @@ def _towards(work: Work, entity: Entity, way: Way) -> Move:
     go_x = min(max(dx / distance * step, -box.x0), 1 - box.x1)
     go_y = min(max(dy / distance * step, -box.y0), 1 - box.y1)
     return Move(ids=(entity.id,), dx=round(go_x, 4), dy=round(go_y, 4))
-
-
-def name(entity: Entity) -> str:
-    """Return an entity's prompt without its article."""
-    first, _, rest = entity.prompt.strip().partition(" ")
-    return rest if rest and first.lower() in ("a", "an", "the") else entity.prompt.strip()

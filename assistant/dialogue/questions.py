@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eligen.assistant.dialogue.kinds import noun_of
+from eligen.assistant.dialogue.kinds import name, noun_of
 from eligen.assistant.dialogue.meanings import Reference
-from eligen.assistant.dialogue.places import name
-from eligen.assistant.dialogue.replies import listed, number
 from eligen.assistant.dialogue.work import Missing, Unclear
 from eligen.assistant.language.inflection import plural
 from eligen.assistant.language.lexicon import Lexicon
+from eligen.assistant.language.saying import listed, number
 from eligen.tools.layout import Entity
 
 MOST_OPTIONS = 8

@@ -9,7 +9,7 @@ from eligen.assistant.context import Context, Message
 from eligen.assistant.dialogue.grammar import Reading, grammar
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.messages import Spoken, sentences
-from eligen.assistant.dialogue.patterns import Sentence
+from eligen.assistant.dialogue.sentence import Sentence
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.tokens import number

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eligen.assistant.dialogue.actions import does, things, together
+from eligen.assistant.dialogue.kinds import name
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Size
-from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Work
 from eligen.assistant.plan import LayoutEdit, Resize

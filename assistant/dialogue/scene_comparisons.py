@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eligen.assistant.dialogue.actions import does, things
-from eligen.assistant.dialogue.kinds import matching
+from eligen.assistant.dialogue.kinds import matching, name
 from eligen.assistant.dialogue.meanings import Measure, Newcomer, Reference, Request
 from eligen.assistant.dialogue.picks import is_at
-from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import hosts, resolve
-from eligen.assistant.dialogue.replies import listed
 from eligen.assistant.dialogue.scene_questions import apart, whereabouts
 from eligen.assistant.dialogue.work import Missing, Refused, Work
+from eligen.assistant.language.saying import listed
 from eligen.tools.layout import Entity
 
 EVEN = 0.01  # of the canvas: no difference that anybody sees

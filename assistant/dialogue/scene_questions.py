@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eligen.assistant.dialogue.actions import does
-from eligen.assistant.dialogue.kinds import matching
+from eligen.assistant.dialogue.kinds import matching, name
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.picks import is_at
-from eligen.assistant.dialogue.places import name
 from eligen.assistant.dialogue.references import hosts, resolve
-from eligen.assistant.dialogue.replies import listed, number
 from eligen.assistant.dialogue.work import Missing, Work
 from eligen.assistant.language.inflection import plural
+from eligen.assistant.language.saying import listed, number
 from eligen.tools.layout import Box, Entity, Layout
 
 CAN = "You can tell me to add, remove, move, scale, recolour, replace, copy or exchange things, and to undo."

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from eligen.assistant.dialogue.kinds import plain
-from eligen.assistant.dialogue.meanings import Reference, Spot
+from eligen.assistant.dialogue.meanings import Reference
 from eligen.assistant.dialogue.messages import NAMED
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.narrowing import Narrower
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number
@@ -18,7 +19,6 @@ COMMA = 0.8  # "the cat, the dog" alone is seldom one list
 JOINERS = ("and", ",", "or", "plus", "&")
 BUT = ("but", "except", "besides", "excluding", "without")
 EVERY = ("all", "each", "every", "both", "any", "either")
-HAVING = ("with", "wearing", "holding", "carrying", "that has", "in")
 OPEN = ("in", "on", "at", "by", "near", "with", "wearing", "holding", "carrying", "under", "over")
 
 
@@ -29,6 +29,7 @@ class ThingReader:
         self.lists = lists
         self.lexicon = lists.lexicon
         self.noun_phrases = NounPhraseReader(lists.lexicon)
+        self.narrower = Narrower(lists)
 
     # --- slots
 
@@ -92,7 +93,7 @@ class ThingReader:
         """Read one reference."""
         found: dict[int, Slotted] = {}
         for hit in (*self._pronouns(text, at), *self._quantified(text, at), *self._named(text, at)):
-            for more in (hit, *self._narrowed(text, hit), *self._taken_up(text, hit)):
+            for more in (hit, *self.narrower.narrowed(text, hit)):
                 if more.end not in found or more.cost < found[more.end].cost:
                     found[more.end] = more
         return iter(sorted(found.values(), key=lambda hit: -hit.end))
@@ -209,75 +210,3 @@ class ThingReader:
     def _pointed(self, phrase: NounPhrase) -> bool:
         first = phrase.text.split()[0]
         return phrase.definite or first in EVERY or " of " in phrase.text or "other" in phrase.text.split()
-
-    # --- what narrows it down
-
-    def _narrowed(self, text: Sentence, hit: Slotted) -> Iterator[Slotted]:
-        """Yield a reference with what is said behind it: "on the left", "furthest to the left", "that you added"."""
-        reference: Reference = hit.value
-        if reference.kind not in ("noun", "one", "other", "all"):
-            return
-        start = self._relative(text, hit.end)
-        for word, end in self._extremes(text, start):
-            longer = self._longer(text, reference, hit.end, end, words=(word, *reference.words))
-            yield Slotted(longer, end, hit.cost + 0.05)
-        if reference.kind == "other":
-            return
-        for spot, end, cost in (*text.slot("SPOT", start), *self._nearest(text, start)):
-            far = 0.05 if spot.region else 0.12
-            where = (*reference.where, spot)
-            yield Slotted(self._longer(text, reference, hit.end, end, where=where), end, hit.cost + cost + far)
-        for words, end, cost in (*self._looking(text, hit.end, start), *self._having(text, start)):
-            longer = self._longer(text, reference, hit.end, end, words=(*reference.words, *words))
-            yield Slotted(longer, end, hit.cost + cost + 0.05)
-
-    def _taken_up(self, text: Sentence, hit: Slotted) -> Iterator[Slotted]:
-        """Yield a reference with the pronoun that takes it up again: "the dog he must be in the middle"."""
-        pronoun, verb = (*text.tokens[hit.end : hit.end + 2], ".", ".")[:2]
-        if pronoun in ("he", "she", "it", "they") and verb in self.lexicon.set("auxiliaries") | {"has", "needs"}:
-            yield Slotted(hit.value, hit.end + 1, hit.cost + 0.1)
-
-    def _looking(self, text: Sentence, at: int, start: int) -> Iterator[Slotted]:
-        """Yield the adjectives of "that is red"."""
-        for look, end, cost in text.slot("LOOK", start) if start > at else ():
-            yield Slotted(look.words, end, cost)
-
-    def _having(self, text: Sentence, at: int) -> Iterator[Slotted]:
-        """Yield what is said with "with the white fur", "wearing a hat"."""
-        if at + 1 >= len(text) or text.tokens[at] not in HAVING:
-            return
-        for stop in range(min(len(text), at + REACH), at + 1, -1):
-            hit = self.noun_phrases.read(text.tokens[:stop], at + 1, bare=True)
-            if hit and hit[1] == stop and hit[0].noun is not None:
-                own = hit[0].noun.kind == "part" or hit[0].noun.name in self.lists.set("markings")
-                words = hit[0].modifiers if own else (*hit[0].modifiers, hit[0].noun.name)
-                yield Slotted(words, stop, 0.1 if own or hit[0].definite else 0.9)
-
-    def _nearest(self, text: Sentence, at: int) -> Iterator[Slotted]:
-        for start in text.grammar.ends("nearest", text, at):
-            for things, end, cost in text.slot("THINGS", start):
-                yield Slotted(Spot(" ".join(text.tokens[at:end]), relation="next", of=things), end, cost)
-
-    def _longer(self, text: Sentence, reference: Reference, at: int, end: int, **fields: object) -> Reference:
-        said = " ".join((reference.text, *text.tokens[at:end]))
-        return replace(reference, text=said, **fields)  # type: ignore[arg-type]
-
-    def _relative(self, text: Sentence, at: int) -> int:
-        """Return where a phrase goes on behind "that is", "standing", "located"; `at` itself without one."""
-        return next(iter(text.grammar.ends("standing", text, at)), at)
-
-    def _extremes(self, text: Sentence, at: int) -> Iterator[tuple[str, int]]:
-        """Yield "furthest to the left", "from the right", "(that) you just added" as words, and where they end."""
-        tokens, table = text.tokens, self.lists.table("sides")
-        for end in text.grammar.ends("most_towards", text, at):
-            end += tokens[end : end + 1] == ["the"]
-            if end < len(tokens) and tokens[end] in table:
-                after = end + 1
-                while after < len(tokens) and tokens[after] in (*self.lists.lists["edge"], "hand"):
-                    after += 1
-                yield table[tokens[end]], after
-        start = at + 1 + (tokens[at + 1 : at + 2] == ["the"])
-        if tokens[at : at + 1] == ["from"] and start < len(tokens) and tokens[start] in table:
-            yield f"from {table[tokens[start]]}", start + 1
-        for end in text.grammar.ends("just_added", text, at):
-            yield "new", end

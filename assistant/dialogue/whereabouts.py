@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast, get_args
 
 from eligen.assistant.dialogue.meanings import Reference, Spot, Way
-from eligen.assistant.dialogue.patterns import Sentence, Slotted
+from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.items import Relation
 from eligen.assistant.language.zones import canvas_length, read_zone

@@ -10,6 +10,8 @@ from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.scene import Scene, Thing
 
 GOES_ON = frozenset(("and", "comma"))
+SPATIAL = frozenset(("left", "right", "above", "below", "on", "next"))
+SIDEWAYS = ("left", "right", "above", "below")
 Zone = tuple[tuple[str, ...], bool]
 
 
@@ -71,3 +73,44 @@ class Reading:
         """Close the clause: what it was about is what "it" and "they" will mean."""
         self.topic = self.clause.subjects or self.topic
         self.clause = Clause()
+
+    def relation_opens(self) -> bool:
+        """Tell whether a relation opens a clause ("..., and on the table there is a cup")."""
+        following = self.next_kinds(3, "skip")
+        return self.goes_on() and following in [["noun", kind, "noun"] for kind in ("frame", "aux", "comma")]
+
+    def subjects_of(self, relation: str) -> list[int]:
+        """Return who stands in a relation: the last noun, all joined subjects, or subject and object of a chain."""
+        clause = self.clause
+        if clause.anchor is not None:
+            return self._in_chain(relation, clause.anchor)
+        if clause.company and relation in SPATIAL:
+            return [*clause.company, *clause.subjects]
+        things = [self.thing(i) for i in clause.subjects]
+        heap = relation == "on" and all(thing.noun.stands == "surface" for thing in things)
+        several = len(things) > 2 and not heap
+        if len(things) > 1 and not clause.verb_seen and (relation in SIDEWAYS or several):
+            return clause.subjects[-1:]
+        return clause.subjects
+
+    def _in_chain(self, relation: str, anchor: int) -> list[int]:
+        """Return who stands in a relation said after another one's object: "a cat on a chair under a window"."""
+        clause = self.clause
+        if clause.last_relation == "inside" or (relation == "on" and clause.last_relation in ("on", "above")):
+            return [anchor]
+        together = clause.last_relation in SPATIAL and relation in SPATIAL
+        if not together or (relation == "on" and clause.last_relation == "below"):
+            return clause.subjects
+        clause.chained = anchor if clause.last_relation in ("on", "above", "below") else None
+        return [*clause.subjects, anchor]
+
+    def antecedents(self, kind: str, subjects: list[int]) -> list[int]:
+        """Return what "it", "him" or "them" stands for: the topic, or the last thing that fits."""
+        if kind in ("none", "each other"):
+            return []
+        topic = [i for i in self.topic if i not in subjects]
+        if kind == "all":
+            return topic
+        others = [i for i in range(len(self.scene.things)) if i not in subjects]
+        fits = [i for i in others if (self.thing(i).noun.kind == "person") == (kind == "person")]
+        return [i for i in topic if i in fits][:1] or topic[:1] or fits[-1:] or others[-1:]

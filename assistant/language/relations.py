@@ -11,8 +11,6 @@ from eligen.assistant.language.nounphrase import NounPhrase
 from eligen.assistant.language.reading import GOES_ON, Reading, Zone
 
 PLAIN = frozenset(("loose", "with"))
-SPATIAL = frozenset(("left", "right", "above", "below", "on", "next"))
-SIDEWAYS = ("left", "right", "above", "below")
 
 
 class RelationReader:
@@ -40,11 +38,11 @@ class RelationReader:
             host = clause.anchor if clause.anchor is not None else clause.subjects[-1]
             clause.forward, clause.pending, clause.subjects, clause.anchor = [(relation, host)], "", [], None
             return
-        if not clause.subjects or self._comes_before_its_subject():
+        if not clause.subjects or self.reading.relation_opens():
             clause.forward.append(("pending", None))
             clause.pending, clause.pending_subjects = relation, []
             return
-        clause.pending, clause.pending_subjects = relation, self._subjects_of(relation)
+        clause.pending, clause.pending_subjects = relation, self.reading.subjects_of(relation)
         if reading.next_kind() == "pronoun":
             carried = clause.last_relation in CARRIED and clause.anchor is not None
             clause.pending_subjects = [cast(int, clause.anchor)] if carried else clause.subjects
@@ -91,10 +89,10 @@ class RelationReader:
         reading, clause = self.reading, self.reading.clause
         if not clause.pending or clause.pending == "between":
             clause.subjects = [] if kind == "none" else clause.subjects
-            clause.subjects = clause.subjects or self._antecedents(kind, [])
+            clause.subjects = clause.subjects or self.reading.antecedents(kind, [])
             return
         relation, subjects = clause.pending, clause.pending_subjects
-        targets = self._antecedents(kind, subjects)
+        targets = self.reading.antecedents(kind, subjects)
         clause.pending = ""
         for target in targets if relation not in PLAIN else ():
             self._relate([i for i in subjects if i not in targets], relation, target)
@@ -190,49 +188,6 @@ class RelationReader:
             else:
                 weak = chained and first != subjects[-1] and relation in ("left", "right", "next")
                 self.reading.scene.link(first, cast(Relation, relation), index, weak=weak)
-
-    # --- who stands in it
-
-    def _comes_before_its_subject(self) -> bool:
-        """Tell whether a relation opens a clause ("..., and on the table there is a cup")."""
-        following = self.reading.next_kinds(3, "skip")
-        return self.reading.goes_on() and following in [["noun", kind, "noun"] for kind in ("frame", "aux", "comma")]
-
-    def _subjects_of(self, relation: str) -> list[int]:
-        """Return who stands in a relation: the last noun, all joined subjects, or subject and object of a chain."""
-        clause = self.reading.clause
-        if clause.anchor is not None:
-            return self._subjects_in_chain(relation, clause.anchor)
-        if clause.company and relation in SPATIAL:
-            return [*clause.company, *clause.subjects]
-        things = [self.reading.thing(i) for i in clause.subjects]
-        heap = relation == "on" and all(thing.noun.stands == "surface" for thing in things)
-        several = len(things) > 2 and not heap
-        if len(things) > 1 and not clause.verb_seen and (relation in SIDEWAYS or several):
-            return clause.subjects[-1:]
-        return clause.subjects
-
-    def _subjects_in_chain(self, relation: str, anchor: int) -> list[int]:
-        """Return who stands in a relation said after another one's object: "a cat on a chair under a window"."""
-        clause = self.reading.clause
-        if clause.last_relation == "inside" or (relation == "on" and clause.last_relation in ("on", "above")):
-            return [anchor]
-        together = clause.last_relation in SPATIAL and relation in SPATIAL
-        if not together or (relation == "on" and clause.last_relation == "below"):
-            return clause.subjects
-        clause.chained = anchor if clause.last_relation in ("on", "above", "below") else None
-        return [*clause.subjects, anchor]
-
-    def _antecedents(self, kind: str, subjects: list[int]) -> list[int]:
-        """Return what "it", "him" or "them" stands for: the topic, or the last thing that fits."""
-        if kind in ("none", "each other"):
-            return []
-        topic = [i for i in self.reading.topic if i not in subjects]
-        if kind == "all":
-            return topic
-        others = [i for i in range(len(self.reading.scene.things)) if i not in subjects]
-        fits = [i for i in others if (self.reading.thing(i).noun.kind == "person") == (kind == "person")]
-        return [i for i in topic if i in fits][:1] or topic[:1] or fits[-1:] or others[-1:]
 
     # --- places on the canvas
 
