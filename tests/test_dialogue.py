@@ -9,8 +9,9 @@ from dialogues import PARK, Talk, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eligen.assistant.dialogue.wordlists import wordlists
 from eligen.assistant.plan import Question
-from eligen.tools.errors import UserError
+from eligen.tools.errors import ToolError, UserError
 from eligen.tools.layout import Entity
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "fixtures" / "dialogues.jsonl").read_text().splitlines()]
@@ -31,16 +32,31 @@ def test_messages_do_what_is_written_down(case: dict[str, Any]):
     assert [told(talk.say(text)) for text in turns(case)] == ([wanted] if isinstance(wanted, str) else wanted)
 
 
-@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.text(max_size=60), max_size=3))
-@settings(deadline=None, max_examples=60)
-def test_any_text_is_planned_and_its_plan_can_be_carried_out(messages: list[str]):
+LISTS = wordlists()
+VERBS = sorted(LISTS.orders | set(LISTS.lexicon.words["verbs"].split()))
+VOCABULARY = sorted(LISTS.known)
+MARKS = [*",.?!", *["and", "then", "not", "one", "another", "different", "flurb"], "two of them", "the same"]
+SAID = st.sampled_from(WORDS) | st.sampled_from(VERBS) | st.sampled_from(VOCABULARY) | st.sampled_from(MARKS)
+
+
+@given(st.lists(st.lists(SAID, max_size=14).map(" ".join) | st.text(max_size=60), max_size=3), st.booleans())
+@settings(deadline=None, max_examples=80)
+def test_any_text_is_planned_and_its_plan_can_be_carried_out(messages: list[str], answers: bool):
     talk = Talk()
     for message in messages:
-        if message.strip() and any(letter.isalnum() for letter in message):
-            try:
-                talk.say(message)
-            except UserError as error:
-                assert "empty" in str(error)  # noqa: PT017 (control characters alone)
+        if not message.strip() or not any(letter.isalnum() for letter in message):
+            continue
+        before = talk.layout
+        try:
+            plan = talk.say(message)
+        except (UserError, ToolError) as error:  # control characters alone; a redo of nothing
+            assert "empty" in str(error) or "nothing to redo" in str(error)  # noqa: PT017
+            continue
+        assert plan.reply or plan.question
+        if plan.question is not None:
+            assert talk.layout == before
+            if answers and plan.question.options:
+                assert talk.say(plan.question.options[0].label).edits == plan.question.options[0].edits
 
 
 @given(

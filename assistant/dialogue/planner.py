@@ -88,7 +88,8 @@ def _new_picture(spoken: Sequence[Spoken], lexicon: Lexicon) -> str | None:
     """Return the description of a new picture where one is asked for, "" where it is not described."""
     for at, sentence in enumerate(spoken):
         for reading in readings(sentence.tokens, lexicon)[:1]:
-            if reading.requests and reading.requests[0].do == "start over":
-                later = [" ".join(other.tokens) for other in spoken[at + 1 :]]
-                return ". ".join(filter(None, (reading.requests[0].get("REST"), *later)))
+            for request in reading.requests:
+                if request.do == "start over":
+                    later = [" ".join(other.tokens) for other in spoken[at + 1 :]]
+                    return ". ".join(filter(None, (request.get("REST"), *later)))
     return None

@@ -23,6 +23,8 @@ def resolve(work: Work, references: Sequence[Reference], layout: Layout | None =
     found: dict[str, Entity] = {}
     for reference in references:
         found |= {entity.id: entity for entity in Resolver(work, layout or work.layout).resolve(reference)}
+    if references and not found:
+        raise Missing(references[0], why="That leaves nothing.")
     return list(found.values())
 
 

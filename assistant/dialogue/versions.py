@@ -50,6 +50,12 @@ def change_back(work: Work, request: Request) -> None:
     work.attend(ids(changed))
 
 
+@does("start over")
+def start_over(work: Work, request: Request) -> None:
+    """Refuse a new picture among other requests, where only an unlikely reading sees one."""
+    raise Refused("Tell me in a message of its own that you want a new picture.")
+
+
 @does("undo")
 def undo(work: Work, request: Request) -> None:
     work.undo((request.get("NUMBER") or 1) * (request.get("TIMES") or 1))
