@@ -7,7 +7,7 @@ from typing import cast
 from eligen.assistant.dialogue.actions import does, dress, things
 from eligen.assistant.dialogue.adding import new_of
 from eligen.assistant.dialogue.kinds import name
-from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
+from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.moving import move
 from eligen.assistant.dialogue.picks import is_at
 from eligen.assistant.dialogue.places import place
@@ -45,6 +45,12 @@ def act(work: Work, request: Request) -> None:
         _join(work, acting, relation, others)
     now = [entity for entity in work.layout.entities if entity.id in {one.id for one in acting}]
     dress(work, now, (present_participle(verb),))
+
+
+@does("act at")
+def act_at(work: Work, request: Request) -> None:
+    """Let things do something somewhere: "the frog jumps on the stone"."""
+    pose_at(work, request.put("LOOK", Look("", (present_participle(request.get("ACT")),))))
 
 
 def _brought(work: Work, new: Newcomer, acting: list[Entity]) -> tuple[str, ...]:

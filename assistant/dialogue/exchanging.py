@@ -17,6 +17,7 @@ from eligen.assistant.items import MOST
 from eligen.assistant.plan import Add, Background, Duplicate, Move, Place, Remove, Replace, SetCount, Swap
 from eligen.tools.layout import Entity
 
+BOTH = Reference("both", number=None, kind="both")
 EXCHANGING = frozenset(("swap", "exchange", "switch", "interchange", "trade", "swapping", "exchanging", "switching"))
 
 
@@ -137,7 +138,7 @@ def _take_place(work: Work, mover: Entity, old: Entity) -> None:
 
 @does("swap")
 def swap(work: Work, request: Request) -> None:
-    pair = things(work, request)
+    pair = things(work, request if request.get("THINGS") else request.put("THINGS", (BOTH,)))
     if request.get("other"):
         others = resolve(work, request.get("other"))
         pair = [*pair, *(entity for entity in others if entity not in pair)]

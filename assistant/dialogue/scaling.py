@@ -12,6 +12,7 @@ from eligen.assistant.dialogue.work import Work
 from eligen.assistant.plan import LayoutEdit, Resize
 from eligen.tools.layout import Entity
 
+THEM = Reference("them", number=None, kind="them")
 STEP = 1.4  # of the sides: "make it bigger"
 VARIED = 1.3  # times the size of the next smaller one: "in different sizes"
 LEAST, LARGEST = 0.06, 16.0
@@ -89,7 +90,7 @@ def vary_sizes(work: Work, request: Request) -> None:
 @does("same size")
 def same_size(work: Work, request: Request) -> None:
     """Give things the size of others, or of the first of them."""
-    scaled = things(work, request)
+    scaled = things(work, request if request.get("THINGS") else request.put("THINGS", (THEM,)))
     model = resolve(work, request.get("other"))[0] if request.get("other") else scaled[0]
     edits = [
         Resize(ids=(entity.id,), factor=round(min(max((model.box.area / entity.box.area) ** 0.5, LEAST), LARGEST), 4))

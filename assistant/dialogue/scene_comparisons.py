@@ -9,14 +9,13 @@ from eligen.assistant.dialogue.kinds import matching, name
 from eligen.assistant.dialogue.meanings import Measure, Newcomer, Reference, Request
 from eligen.assistant.dialogue.picks import is_at
 from eligen.assistant.dialogue.references import hosts, resolve
-from eligen.assistant.dialogue.scene_questions import apart, whereabouts
+from eligen.assistant.dialogue.scene_questions import ONES, apart, whereabouts
 from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.language.saying import listed
 from eligen.tools.layout import Entity
 
 EVEN = 0.01  # of the canvas: no difference that anybody sees
 BE = frozenset(("is", "are", "has", "have", "stands", "sits", "lies", "looks", "hangs", "flies"))
-ONES = Reference("which one", number=None, kind="one")
 
 
 @does("ask compare")

@@ -15,13 +15,15 @@ from eligen.assistant.language.inflection import plural
 from eligen.assistant.language.saying import listed, number
 from eligen.tools.layout import Box, Entity, Layout
 
+ONES = Reference("they", number=None, kind="one")  # all of the kind that is talked of
 CAN = "You can tell me to add, remove, move, scale, recolour, replace, copy or exchange things, and to undo."
 
 
 @does("ask count")
 def how_many(work: Work, request: Request) -> None:
     try:
-        found = _asked(work, request, many=True)
+        asked = request if request.get("THINGS") else request.put("THINGS", (ONES,))
+        found = _asked(work, asked, many=True)
     except Missing as missing:
         found, noun = [], missing.reference.noun
         work.said.append(f"There are no {plural(noun.name)} in the picture." if noun else "There are none.")
