@@ -200,4 +200,4 @@ def _towards(work: Work, entity: Entity, way: Way) -> Move:
     box = entity.box
     go_x = min(max(dx / distance * step, -box.x0), 1 - box.x1)
     go_y = min(max(dy / distance * step, -box.y0), 1 - box.y1)
-    return Move(ids=(entity.id,), dx=round(go_x, 4), dy=round(go_y, 4))
+    return Move(ids=(entity.id,), dx=round(go_x, 4) + 0.0, dy=round(go_y, 4) + 0.0)  # no -0.0
