@@ -6,6 +6,7 @@ from eligen.assistant.composition import compose
 from eligen.assistant.context import Context
 from eligen.assistant.dialogue.planner import plan_message
 from eligen.assistant.language.lexicon import Lexicon, lexicon
+from eligen.assistant.language.tokens import normalise
 from eligen.assistant.plan import Compose, Plan
 
 
@@ -22,10 +23,13 @@ class RulesPlanner:
     def _compose(self, text: str) -> Plan:
         """Return the plan of a new picture; where nothing in a text is known to be a thing, it may lack its article."""
         plan = compose(text, self.lexicon)
-        if plan.notices and not _shows(plan):
-            named = compose(f"a {text}", self.lexicon)
-            return named if _shows(named) else plan
-        return plan
+        if not plan.notices or _shows(plan):
+            return plan
+        named = compose(f"a {text}", self.lexicon)
+        (edit,) = named.edits
+        assert isinstance(edit, Compose)
+        layout = edit.layout.model_copy(update={"prompt": normalise(text)})
+        return named.model_copy(update={"edits": (Compose(layout=layout),)}) if _shows(named) else plan
 
 
 def _shows(plan: Plan) -> bool:
