@@ -25,7 +25,7 @@ def held() -> Iterator[Any]:
                 yield pytest.param(case, way, id=f"{case.name}-{way}")
 
 
-@pytest.mark.parametrize(("path", "way"), held())
+@pytest.mark.parametrize(("path", "way"), list(held()))
 def test_each_way_holds_the_tolerances(path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(regions.VARIABLE, way)
     case = Case(path)
