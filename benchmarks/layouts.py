@@ -72,7 +72,7 @@ def make_cases(world: World, nouns: int, count: int, size: int) -> list[Case]:
 
 def scene_of(count: int, world: World, nouns: int, rng: random.Random) -> Scene:
     """Return a random scene of so many things; the world itself prefers few."""
-    while len((scene := world.sample(rng, nouns, MOST)).things) != count:
+    while len((scene := world.sample(rng, nouns, MOST, upright=True)).things) != count:
         pass
     return scene
 

@@ -78,6 +78,10 @@ def main() -> None:
     (folder / "README.md").write_text(
         CARD.format(count=len(nouns), parts="\n".join(rows), notes=notes), encoding="utf-8"
     )
+    for config in folder.glob("*/config.json"):  # says where it was trained
+        values = json.loads(config.read_text(encoding="utf-8"))
+        values.pop("_name_or_path", None)
+        config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     write_manifest(folder, args.side or picture_side(folder) or MINI_SIDE)
     total = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     print("\n".join(rows), f"{total / 1e6:.1f} MB in all", sep="\n")
