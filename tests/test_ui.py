@@ -49,14 +49,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 class Studio:
     """`eligen ui` in a process of its own."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, painted_in: int = STEPS) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         command = [Path(sys.executable).with_name("eligen"), "ui", "--no-browser", "--no-critic", "--port", self.port]
         self.log, self.began = log, time.monotonic()
         environment = os.environ | {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "true"}
-        arguments = [*map(str, command), "--steps", str(STEPS), "--seed", "3"]
+        arguments = [*map(str, command), "--steps", str(painted_in), "--seed", "3"]
         with log.open("w") as out:
             self.process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, env=environment)
         self.address = f"http://127.0.0.1:{self.port}"
