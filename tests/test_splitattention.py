@@ -79,6 +79,7 @@ def test_a_weighted_token_is_as_many_equal_ones(path: str) -> None:
 
 @pytest.mark.parametrize(("kinds", "bias"), [("rr", False), ("ef1r", True)])
 def test_blocks_agree_too(kinds: str, bias: bool) -> None:
+    torch.compiler.reset()  # after many shapes of other tests it would compile no more, and warn
     lengths = (*range(3, 3 + len(kinds)), 5)
     weights = torch.rand(sum(lengths), generator=torch.Generator().manual_seed(2)) if bias else None
     regions = Regions(layout(kinds), lengths, weights, "flex").prepared()

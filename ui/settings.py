@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from eligen.assistant.studio.choices import Choices
+from eligen.assistant.studio.choices import PRESETS, Choices
 from eligen.assistant.studio.desk import Desk
 from eligen.assistant.studio.studio import Studio
 
@@ -35,6 +35,9 @@ def settings(studio: Studio, desk: Desk) -> None:
     left.number_input("Steps", 1, 200, choices.steps or profile.steps, help=more, **bound(desk, "steps"))
     given, closely = choices.guidance or profile.guidance_scale, "How closely the picture follows the words."
     right.number_input("Guidance", 0.0, 20.0, given, 0.5, help=closely, **bound(desk, "guidance"))
+    quicker = "exact is the paper's way; balanced and fast are quicker and not quite the same."
+    how = {"default": choices.preset, "required": True, "help": quicker}
+    st.segmented_control("Preset", PRESETS, **how, **bound(desk, "preset"))
     size(desk)
     gathered = "Else changes by hand are gathered until you paint them."
     st.toggle("Paint each change at once", choices.at_once, help=gathered, **bound(desk, "at_once"))

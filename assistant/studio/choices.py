@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from eligen.tools.layout import Value
 from eligen.tools.presets import PresetName
 from eligen.tools.profiles import DEFAULT_PROFILE
 from eligen.tools.requests import Side
+
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 
 
 class Choices(Value):
