@@ -35,6 +35,8 @@ def page() -> None:
     with right:
         if desk.layout is None and desk.idle and not desk.turns:
             welcome(desk)
+            with st.expander("Settings", icon=":material/tune:"):
+                settings(studio, desk)
         else:
             design(studio, desk)
     st.fragment(watch, run_every=IDLE)(desk)

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "examples"
 EXAMPLES = {
     "cat": "a red cat to the left of a blue car on a meadow",
     "boat": "a green boat on the sea under a yellow moon, at night",
-    "robot": "a robot on the left, a golden key in the middle and a castle on the right",
+    "umbrella": "a purple umbrella between two trees",
     "birds": "three yellow birds above a house",
     "snow": "a white rabbit next to a brown bear in the snow",
     "fruit": "two apples and a banana on a white background",
