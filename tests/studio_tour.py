@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from test_ui import ANSWER, Studio
 
 SENTENCE = "a red cat to the left of a blue car on a meadow"
-COLOURS = 128
+COLOURS = 256
 
 
 def shoot(page: Page, file: Path) -> None:
@@ -27,6 +27,15 @@ def shoot(page: Page, file: Path) -> None:
     with Image.open(io.BytesIO(page.driver.get_screenshot_as_png())) as image:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
     print(file, file.stat().st_size // 1024, "kB", flush=True)
+
+
+def steps(page: Page, count: int) -> None:
+    """Set the number of steps of the next turn."""
+    page.tab("Settings")
+    field = page.until(lambda: page.all('input[aria-label="Steps"]:enabled'), "the steps")[0]
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(str(count), Keys.ENTER)
+    page.tab("Things")
 
 
 def waits(page: Page, studio: Studio) -> None:
@@ -59,8 +68,6 @@ def tour(page: Page, folder: Path) -> None:
     page.says("Begin with one of these")
     shoot(page, folder / "studio-first-visit.png")
     page.say(SENTENCE)
-    page.until(lambda: "step 1" in page.text and page.boxes(), "previews")
-    shoot(page, folder / "studio-painting.png")
     page.version(1)
     page.click("cat-1")
     page.tool("brush")
@@ -73,6 +80,19 @@ def tour(page: Page, folder: Path) -> None:
     page.version(1)
     page.say("put the cat at the top right")
     page.version(3)
+    steps(page, 100)
+    page.say("make it night")
+    page.says("painting, step")
+    shoot(page, folder / "studio-painting.png")
+    page.press("Stop")
+    page.says("Stopped.")
+    steps(page, 20)
+    page.tab("Settings")
+    page.press("4")
+    page.tab("Things")
+    page.say("make the car yellow")
+    page.until(lambda: len(page.versions()) == 7 and not page.busy, "four pictures")
+    shoot(page, folder / "studio-candidates.png")
     page.press("Compare")
     page.until(lambda: page.inside(".compare input"), "the slider")
     shoot(page, folder / "studio-compare.png")
@@ -92,11 +112,11 @@ def main(folder: Path) -> None:
                 session = page.session
                 page.resize(820, 1180)
                 page.open(session)
-                page.version(3)
+                page.until(page.versions, "the versions")
                 shoot(page, folder / "studio-tablet.png")
             with window(studio.address, Path(home) / "downloads", Path(home) / "dark", dark=True) as page:
                 page.open(session)
-                page.version(3)
+                page.until(page.versions, "the versions")
                 shoot(page, folder / "studio-dark.png")
         finally:
             studio.process.terminate()
