@@ -23,8 +23,8 @@ def settings(studio: Studio, desk: Desk) -> None:
     """Show all settings, each of which works from the next turn on."""
     choices, engine = desk.choices, desk.engine
     profile, names = engine.profile, list(studio.profiles)
-    own = bound(desk, "profile", size=None, steps=None, guidance=None)
-    st.selectbox("Models", names, index=names.index(choices.profile), help=profile.summary, **own)
+    painted = bound(desk, "profile", size=None, steps=None, guidance=None)
+    st.selectbox("Models", names, index=names.index(choices.profile), help=profile.summary, **painted)
     if engine.error:
         failed(desk)
     count = choices.candidates
@@ -36,8 +36,8 @@ def settings(studio: Studio, desk: Desk) -> None:
     given, closely = choices.guidance or profile.guidance_scale, "How closely the picture follows the words."
     right.number_input("Guidance", 0.0, 20.0, given, 0.5, help=closely, **bound(desk, "guidance"))
     quicker = "exact is the paper's way; balanced and fast are quicker and not quite the same."
-    how = {"default": choices.preset, "required": True, "help": quicker}
-    st.segmented_control("Preset", PRESETS, **how, **bound(desk, "preset"))
+    own = bound(desk, "preset")
+    st.segmented_control("Preset", PRESETS, default=choices.preset, required=True, help=quicker, **own)
     size(desk)
     gathered = "Else changes by hand are gathered until you paint them."
     st.toggle("Paint each change at once", choices.at_once, help=gathered, **bound(desk, "at_once"))
