@@ -47,6 +47,16 @@ button?.click();
 return Boolean(button);
 """
 
+ANSWER = """
+const stage = [...document.querySelectorAll("*")].map((one) => one.shadowRoot?.querySelector(".stage")).find(Boolean);
+window.answers = [];
+window.addEventListener("pointerup", () => {
+  const began = performance.now();
+  const seen = new MutationObserver(() => { seen.disconnect(); window.answers.push(performance.now() - began); });
+  seen.observe(stage, { attributes: true, attributeFilter: ["data-seen"] });
+}, true);
+"""
+
 
 class Page:
     """One window with the studio in it."""
@@ -201,6 +211,32 @@ class Page:
     def undo(self) -> None:
         """Press Ctrl+Z."""
         ActionChains(self.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+
+    def answers_to_drags(self, thing: str, count: int) -> list[float]:
+        """Drag a thing a little so many times, changes being gathered; return each answer's milliseconds."""
+        self.gathered()
+        self.driver.execute_script(ANSWER)
+        for number in range(1, count + 1):
+            self.drag(thing, 0.02, 0.02)
+            self.until(lambda n=number: len(self.driver.execute_script("return window.answers")) == n, "the answer")
+            self.says(f"Paint {number} change")
+        return list(self.driver.execute_script("return window.answers"))
+
+    # -- settings
+
+    def gathered(self) -> None:
+        """Have changes by hand gathered, or painted at once again."""
+        self.tab("Settings")
+        self.until(lambda: self.switch("Paint each change at once"), "the switch")
+        self.tab("Things")
+
+    def steps(self, count: int) -> None:
+        """Set the steps of the next turns."""
+        self.tab("Settings")
+        field = self.until(lambda: self.all('input[aria-label="Steps"]:enabled'), "the steps")[0]
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(str(count), Keys.ENTER)
+        self.tab("Things")
 
     # -- turns
 

@@ -31,6 +31,14 @@ def cases() -> list[Path]:
     return found
 
 
+def bare_pipeline(transformer: FluxTransformer2DModel) -> FluxEliGenPipeline:
+    """Return a pipeline that can do all but read text and decode."""
+    parts = ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+    return FluxEliGenPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), transformer=transformer, **dict.fromkeys(parts)
+    )
+
+
 class Case:
     """One golden case: its configuration, tensors and a pipeline with its model and LoRAs."""
 
@@ -39,15 +47,8 @@ class Case:
         self.config: dict[str, Any] = json.loads((path / "case.json").read_text())
         self.tensors = load_file(path / "case.safetensors")
         self.height, self.width = self.config["hw"]
-        self.pipe = FluxEliGenPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(),
-            vae=None,
-            text_encoder=None,
-            tokenizer=None,
-            text_encoder_2=None,
-            tokenizer_2=None,
-            transformer=FluxTransformer2DModel.from_pretrained(FOLDER / "models" / self.config["model"]),
-        )
+        folder = FOLDER / "models" / self.config["model"]
+        self.pipe = bare_pipeline(FluxTransformer2DModel.from_pretrained(folder))
         self.pipe.set_progress_bar_config(disable=True)
         for lora in self.config.get("loras") or ():
             self.pipe.load_lora_weights(FOLDER / "lora" / f"{lora['file']}.safetensors", weight=lora["alpha"])

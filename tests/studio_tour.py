@@ -15,7 +15,7 @@ from pathlib import Path
 from browser import Page, window
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
-from test_ui import ANSWER, Studio
+from served import Studio
 
 SENTENCE = "a red cat to the left of a blue car on a meadow"
 COLOURS = 256
@@ -29,15 +29,6 @@ def shoot(page: Page, file: Path) -> None:
     print(file, file.stat().st_size // 1024, "kB", flush=True)
 
 
-def steps(page: Page, count: int) -> None:
-    """Set the number of steps of the next turn."""
-    page.tab("Settings")
-    field = page.until(lambda: page.all('input[aria-label="Steps"]:enabled'), "the steps")[0]
-    field.send_keys(Keys.CONTROL, "a")
-    field.send_keys(str(count), Keys.ENTER)
-    page.tab("Things")
-
-
 def waits(page: Page, studio: Studio) -> None:
     """Print how long loading, a first picture and the answer to a drag take."""
     page.open()
@@ -47,19 +38,10 @@ def waits(page: Page, studio: Studio) -> None:
     sent = time.monotonic()
     page.version(1)
     print(f"a first picture: {time.monotonic() - sent:.1f} s after Enter")
-    page.tab("Settings")
-    page.until(lambda: page.switch("Paint each change at once"), "the switch")
-    page.tab("Things")
-    page.driver.execute_script(ANSWER)
-    for number in range(1, 6):
-        page.drag("cat-1", 0.02, 0.02)
-        page.until(lambda n=number: len(page.driver.execute_script("return window.answers")) == n, "the answer")
-    answers = page.driver.execute_script("return window.answers")
+    answers = page.answers_to_drags("cat-1", 5)
     print("a drag is answered after", ", ".join(f"{one:.0f}" for one in answers), "ms")
     page.press("Discard")
-    page.tab("Settings")
-    page.until(lambda: page.switch("Paint each change at once"), "the switch")
-    page.tab("Things")
+    page.gathered()
 
 
 def tour(page: Page, folder: Path) -> None:
@@ -80,13 +62,13 @@ def tour(page: Page, folder: Path) -> None:
     page.version(1)
     page.say("put the cat at the top right")
     page.version(3)
-    steps(page, 100)
+    page.steps(100)
     page.say("make it night")
     page.says("painting, step")
     shoot(page, folder / "studio-painting.png")
     page.press("Stop")
     page.says("Stopped.")
-    steps(page, 20)
+    page.steps(20)
     page.tab("Settings")
     page.press("4")
     page.tab("Things")
@@ -102,7 +84,7 @@ def main(folder: Path) -> None:
     """Tour a studio of its own."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["ELIGEN_HOME"] = home
-        studio = Studio(Path(home) / "studio.log", painted_in=20)
+        studio = Studio(Path(home) / "studio.log", steps=20)
         while not studio.serves():
             time.sleep(0.1)
         try:

@@ -1,5 +1,6 @@
 """The base and its LoRA train together: what tokens show is known, both learn, and each is saved without the other."""
 
+import random
 import sys
 from pathlib import Path
 from shutil import copytree
@@ -12,11 +13,13 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from eligen.tools import lora as loras
+from eligen.tools.attention import regional_attention
 from training import train_base
 from training.alignment import LOOKS, Head, Sight, sight
+from training.entity_batches import DrawnScenes
 from training.lora_training import add_lora, load_base
 from training.scenes import Scene, Thing, World, tight_box
-from training.train_base import save_base
+from training.train_base import Reader, new_base, optimizers, save_base, velocity_error
 
 SIDE = 128
 
@@ -77,16 +80,62 @@ def test_the_base_is_saved_without_its_lora(tiny_model_dir: Path, tmp_path: Path
         assert_close(ours.float(), theirs.bfloat16().float(), rtol=0, atol=0)
 
 
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New bases have three blocks."""
+    monkeypatch.setitem(train_base.CONFIG, "num_layers", 1)
+    monkeypatch.setitem(train_base.CONFIG, "num_single_layers", 2)
+
+
+def learnt(drawn: Path, folder: Path, alone: bool) -> tuple[list[float], set[str]]:
+    """Train on one batch again and again; return the losses and which of base and LoRA moved."""
+    scenes = DrawnScenes(drawn, folder, "cpu")
+    torch.manual_seed(0)
+    model = new_base(scenes.encoders)
+    add_lora(model, None)
+    model.requires_grad_(True)
+    reader = Reader(model, len(scenes.world.nouns))
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    latents, rows = scenes.pick(2, random.Random(0))
+    if alone:
+        model.disable_adapters()
+    batch = scenes.captioned(latents, ["a", "b"]) if alone else scenes.told(latents, rows, random.Random(0))
+    seen, losses = sight(rows, scenes.side // 2, len(scenes.world.nouns)), []
+    opts = optimizers(model, reader, 3e-3)
+    with regional_attention(model):
+        for _ in range(4):
+            torch.manual_seed(1)
+            error = velocity_error(model, batch, torch.tensor([0.4, 0.8]))
+            loss, _ = reader.loss(error, seen, thing=2.0, aligned=0.2)
+            loss.backward()
+            losses.append(loss.item())
+            for opt in opts:
+                opt.step()
+                opt.zero_grad(set_to_none=True)
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    return losses, {"lora" if ".lora_B." in name else "base" for name in moved if ".lora_A." not in name}
+
+
 @pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # of norms in float32 under autocast
-def test_both_learn(
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("alone", "parts"), [(True, {"base"}), (False, {"base", "lora"})])
+def test_a_step_moves_the_base_and_the_lora_where_it_is_on(
+    alone: bool, parts: set[str], drawn: Path, tiny_model_dir: Path
+) -> None:
+    losses, moved = learnt(drawn, tiny_model_dir, alone)
+    assert losses == sorted(losses, reverse=True)
+    assert moved == parts
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # of norms in float32 under autocast
+@pytest.mark.usefixtures("small")
+def test_a_run_ends_in_a_base_and_a_lora(
     drawn: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     folder = tmp_path / "model"
     copytree(tiny_model_dir, folder)
     options = ["--model", folder, "--data", drawn, "--runs", tmp_path, "--device", "cpu", "--batch", "2", "--fresh"]
     monkeypatch.setattr(sys, "argv", ["train_base", *map(str, options), "--minutes", "0.05", "--alone", "0.5"])
-    monkeypatch.setitem(train_base.CONFIG, "num_layers", 1)
-    monkeypatch.setitem(train_base.CONFIG, "num_single_layers", 2)
     train_base.main()
     assert '"done"' in capsys.readouterr().out
     assert (tmp_path / "base.png").is_file()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
+from diffusers import FluxTransformer2DModel
+from parity import bare_pipeline
 from safetensors.torch import load_file, save_file
 
 from eligen.tools import lora
@@ -29,18 +30,6 @@ def lora_file(name: str) -> Path:
     return PARITY / "lora" / f"{name}.safetensors"
 
 
-def make_pipe(transformer: FluxTransformer2DModel) -> FluxEliGenPipeline:
-    return FluxEliGenPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(),
-        vae=None,
-        text_encoder=None,
-        tokenizer=None,
-        text_encoder_2=None,
-        tokenizer_2=None,
-        transformer=transformer,
-    )
-
-
 def make_transformer(heads: int = 3) -> FluxTransformer2DModel:
     torch.manual_seed(0)
     return FluxTransformer2DModel(
@@ -56,7 +45,7 @@ def make_transformer(heads: int = 3) -> FluxTransformer2DModel:
 
 @pytest.fixture
 def pipe() -> FluxEliGenPipeline:
-    return make_pipe(make_transformer())
+    return bare_pipeline(make_transformer())
 
 
 def deltas(pipe: FluxEliGenPipeline) -> Tensors:
@@ -237,11 +226,11 @@ def test_loras_add_up_by_weight_and_leave_nothing_behind(pipe: FluxEliGenPipelin
 def test_bf16_model_keeps_its_dtype_and_follows_the_fp32_one() -> None:
     outputs = []
     for dtype in (torch.float32, torch.bfloat16):
-        pipe = make_pipe(make_transformer().to(dtype))
+        pipe = bare_pipeline(make_transformer().to(dtype))
         pipe.load_lora_weights(lora_file("eligen_aligned_bf16"))
         assert {weight.dtype for weight in pipe.transformer.parameters()} == {dtype}
         outputs.append(predict(pipe))
-    base = predict(make_pipe(make_transformer()))
+    base = predict(bare_pipeline(make_transformer()))
     exact, rounded = outputs
     assert (rounded - exact).abs().mean() < 0.25 * (base - exact).abs().mean()
 
@@ -283,7 +272,7 @@ def test_what_does_not_fit_is_named(pipe: FluxEliGenPipeline, tensors: Tensors, 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_lora_of_another_width_shows_both_shapes(name: str) -> None:
-    pipe = make_pipe(make_transformer(heads=2))
+    pipe = bare_pipeline(make_transformer(heads=2))
     with pytest.raises(UserError, match=r"LoRA of another model: .*\(4, 48\).* needs \(rank, 32\)"):
         pipe.load_lora_weights(lora_file(name))
 

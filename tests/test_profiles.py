@@ -305,3 +305,8 @@ def test_which_preset_fits_is_said_in_words(memory: Memory, quantization: Quanti
 
 def test_small_models_fit_a_laptop() -> None:
     assert verdict({"transformer": 23_000_000}, LAPTOP, dtype="float32") == "fits: 0.1 GB of main memory at most"
+
+
+def test_mini_says_whether_its_base_takes_guidance() -> None:
+    config = json.loads((MINI.folder / "transformer" / "config.json").read_text(encoding="utf-8"))
+    assert MINI.has_guidance == config["guidance_embeds"]

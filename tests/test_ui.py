@@ -7,10 +7,7 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,11 +15,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from browser import CHROMIUM, DRIVER, Page, window
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
+from served import Studio
 
 from eligen.assistant.commands.ui import flags
 from eligen.tools.requestfiles import read_request
@@ -46,35 +43,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-class Studio:
-    """`eligen ui` in a process of its own."""
-
-    def __init__(self, log: Path, painted_in: int = STEPS) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        command = [Path(sys.executable).with_name("eligen"), "ui", "--no-browser", "--no-critic", "--port", self.port]
-        self.log, self.began = log, time.monotonic()
-        environment = os.environ | {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "true"}
-        arguments = [*map(str, command), "--steps", str(painted_in), "--seed", "3"]
-        with log.open("w") as out:
-            self.process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, env=environment)
-        self.address = f"http://127.0.0.1:{self.port}"
-
-    def serves(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def listens_on(self) -> set[str]:
-        """Return the addresses that the process listens on."""
-        connections = psutil.Process(self.process.pid).net_connections("inet")
-        return {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
-
-
 @pytest.fixture(scope="module")
 def studio(home: Path) -> Iterator[Studio]:
-    opened = Studio(home / "studio.log")
+    opened = Studio(home / "studio.log", STEPS)
     while not opened.serves():
         assert time.monotonic() - opened.began < 120, opened.log.read_text()
         time.sleep(0.1)
@@ -196,27 +167,8 @@ def test_a_dragged_thing_really_moves(painted: Page, home: Path):
     assert redness(after, old) < redness(before, old) - 10
 
 
-ANSWER = """
-const stage = [...document.querySelectorAll("*")].map((one) => one.shadowRoot?.querySelector(".stage")).find(Boolean);
-window.answers = [];
-window.addEventListener("pointerup", () => {
-  const began = performance.now();
-  const seen = new MutationObserver(() => { seen.disconnect(); window.answers.push(performance.now() - began); });
-  seen.observe(stage, { attributes: true, attributeFilter: ["data-seen"] });
-}, true);
-"""
-
-
 def test_a_drag_is_answered_at_once(painted: Page, record_property: Callable[[str, object], None]):
-    painted.tab("Settings")
-    painted.until(lambda: painted.switch("Paint each change at once"), "the switch")
-    painted.tab("Things")
-    painted.driver.execute_script(ANSWER)
-    for number in range(1, 4):
-        painted.drag("cat-1", 0.02, 0.02)
-        painted.until(lambda n=number: len(painted.driver.execute_script("return window.answers")) == n, "the answer")
-        painted.says(f"Paint {number} change")
-    answers = painted.driver.execute_script("return window.answers")
+    answers = painted.answers_to_drags("cat-1", 3)
     record_property("milliseconds", answers)
     assert min(answers) < 200 * BUSY
     painted.press("Discard")
@@ -302,9 +254,8 @@ def test_undo_branch_go_and_compare(painted: Page):
 
 def test_a_stopped_turn_loses_nothing(painted: Page):
     painted.tab("Settings")
-    field = painted.until(lambda: painted.all('input[aria-label="Steps"]'), "the steps")[0]
-    field.send_keys(Keys.CONTROL, "a")
-    field.send_keys("60", Keys.ENTER)
+    assert painted.until(lambda: painted.all('input[aria-label="Guidance"]:disabled'), "no guidance for mini")
+    painted.steps(60)
     painted.say("make the car green")
     painted.says("painting, step")
     painted.press("Stop")
@@ -312,18 +263,13 @@ def test_a_stopped_turn_loses_nothing(painted: Page):
     painted.version(1)
     assert painted.versions() == [1]
     assert "make the car green" in painted.text
-    field = painted.until(lambda: painted.all('input[aria-label="Steps"]:enabled'), "the steps")[0]
-    field.send_keys(Keys.CONTROL, "a")
-    field.send_keys("4", Keys.ENTER)
+    painted.steps(STEPS)
     painted.press("Send again")
     painted.version(2)
 
 
 def test_a_page_that_is_loaded_again_goes_on_showing_the_turn(painted: Page):
-    painted.tab("Settings")
-    field = painted.until(lambda: painted.all('input[aria-label="Steps"]'), "the steps")[0]
-    field.send_keys(Keys.CONTROL, "a")
-    field.send_keys("40", Keys.ENTER)
+    painted.steps(40)
     painted.say("make the car green")
     painted.says("painting, step")
     painted.driver.refresh()

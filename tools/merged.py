@@ -15,8 +15,9 @@ from torch import nn
 def merged_loras(transformer: nn.Module) -> Iterator[None]:
     """Let plain layers stand in for those with LoRAs, of the weight that their active adapters make; they return after.
 
-    Equal to rounding in float32. Other weights stay as they are: bfloat16 would round away a part of what is added,
-    large models have no room for a second copy, and quantised or offloaded weights are not there to be added to.
+    Equal to rounding in float32; peft's own merging, undone, would leave that rounding in the weights. Other weights
+    stay as they are: bfloat16 would round away a part of what is added, large models have no room for a second copy,
+    and quantised or offloaded weights are not there to be added to.
     """
     layers = [
         (parent, name, layer)

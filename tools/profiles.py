@@ -62,6 +62,7 @@ class Profile:
     `lora_file` likewise stands before `lora`, `sam_file` before `sam` and `in_context_file` before `in_context`, with
     `two_panels` for its wording, and `ip_adapter_file` before `ip_adapter`, which reads the `image_features` of an
     image encoder. `component_bytes` is what each model weighs on disk, known before the download.
+    `has_guidance` says whether the base takes a guidance scale as an input, as FLUX.1-dev does beside `true_cfg_scale`.
     `dtype` is what the models compute in; `retries` how often what a critic finds wrong is painted again.
     """
 
@@ -85,6 +86,7 @@ class Profile:
     component_bytes: tuple[tuple[str, int], ...] = ()
     has_manifest: bool = False
     has_vocabulary: bool = False
+    has_guidance: bool = True
     dtype: DType
     width: int
     height: int
@@ -112,6 +114,7 @@ MINI = Profile(
     image_features="texture",
     has_manifest=True,
     has_vocabulary=True,
+    has_guidance=False,
     dtype="float32",
     width=MINI_SIDE,
     height=MINI_SIDE,

@@ -19,7 +19,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
 from torch import Tensor, nn
 
 from eligen.tools.attention import regional_attention
-from training.alignment import Head, sight
+from training.alignment import Head, Sight, sight
 from training.common import Clock, Log, MovingAverage, arguments, precision, quick_attention, set_rate
 from training.entity_batches import Batch, DrawnScenes
 from training.latents import Encoders, noised, pack, positions
@@ -30,7 +30,6 @@ CONFIG = {
     "patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 6, "attention_head_dim": 32,
     "num_attention_heads": 8, "guidance_embeds": False, "axes_dims_rope": (4, 14, 14),
 }  # fmt: skip
-READ_AFTER = 1  # the single block whose image tokens the head reads
 LORA = "eligen_lora.safetensors"
 SHEET_PROMPTS = (
     "a red cat", "a blue car on a street", "a green tree on a meadow", "a yellow bird in the sky",
@@ -42,12 +41,12 @@ SHEET_PROMPTS = (
 )  # fmt: skip
 
 
-def optimizers(model: nn.Module, head: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: nn.Module, reader: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Return Muon for the base's attention and feed-forward matrices and AdamW for the LoRA and all else."""
     named = list(model.named_parameters())
     hidden = [p for name, p in named if p.ndim == 2 and "blocks" in name and not ("lora" in name or "norm" in name)]
     ids = {id(p) for p in hidden}
-    rest = [p for _, p in named if id(p) not in ids] + list(head.parameters())
+    rest = [p for _, p in named if id(p) not in ids] + list(reader.parameters())
     muon = torch.optim.Muon(hidden, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)]
 
@@ -133,6 +132,29 @@ def velocity_error(model: nn.Module, batch: Batch, level: Tensor) -> Tensor:
     return (v.float() - target).pow(2).mean(-1)
 
 
+class Reader(nn.Module):
+    """A head with the states that it reads: what the single block halfway gives, kept at every pass."""
+
+    def __init__(self, model: FluxTransformer2DModel, nouns: int) -> None:
+        super().__init__()
+        self.head, self.nothing = Head(model.inner_dim, nouns), nouns
+        self.states: Tensor | None = None
+        double, single = len(model.transformer_blocks), len(model.single_transformer_blocks)
+        halfway = max((double + single) // 2 - double - 1, 0)
+        model.single_transformer_blocks[halfway].register_forward_hook(self._keep)
+
+    def _keep(self, block: nn.Module, given: tuple[object, ...], out: tuple[Tensor, Tensor]) -> None:
+        self.states = out[1]
+
+    def loss(self, error: Tensor, seen: Sight, *, thing: float, aligned: float) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a pass with a squared error (B, T), and what to log of it."""
+        assert self.states is not None
+        weight = 1 + thing * (seen.nouns < self.nothing)
+        nouns, places = self.head.losses(self.states, seen)
+        loss = (error * weight / weight.mean()).mean() + aligned * (nouns + 2 * places)
+        return loss, {"nouns": nouns.item(), "places": places.item()}
+
+
 def main() -> None:
     parser = arguments(__doc__ or "", batch=48, lr=1e-3)
     add = parser.add_argument
@@ -155,12 +177,10 @@ def main() -> None:
     model.to(device).train()
     add_lora(model, None if args.fresh else lora)
     model.requires_grad_(True)
-    head = Head(model.inner_dim, nothing).to(device)
-    read: list[Tensor] = []
-    model.single_transformer_blocks[READ_AFTER].register_forward_hook(lambda _, __, out: read.append(out[1]))
+    reader = Reader(model, nothing).to(device)
     if args.compile:
         model.compile_repeated_blocks(dynamic=True)
-    opts = optimizers(model, head, args.lr)
+    opts = optimizers(model, reader, args.lr)
     average, clock, log = MovingAverage(model, 0.999), Clock(args.minutes), Log(args.runs, f"base-{rank}")
     rng, shared, saved = random.Random(args.seed + 1 + rank), random.Random(args.seed), 0
     torch.manual_seed(args.seed + 1000 + rank)
@@ -185,20 +205,17 @@ def main() -> None:
                 model.enable_adapters()
                 batch = scenes.told(latents, rows, rng).to(device)
             seen = sight(rows, scenes.side // 2, nothing).to(device)
-            read.clear()
             error = velocity_error(model, batch, levels(len(rows), device))
-            weight = 1 + args.thing * (seen.nouns < nothing)
-            nouns, places = head.losses(read[0], seen)
-            loss = (error * weight / weight.mean()).mean() + args.aligned * (nouns + 2 * places)
+            loss, told = reader.loss(error, seen, thing=args.thing, aligned=args.aligned)
             loss.backward()
-            share_gradients([*model.parameters(), *head.parameters()], ranks)
+            share_gradients([*model.parameters(), *reader.parameters()], ranks)
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for opt in opts:
                 opt.step()
                 opt.zero_grad(set_to_none=True)
             average.update()
             kind = "alone" if alone else "with the LoRA"
-            log.add(clock, **{kind: error.mean().item()}, nouns=nouns.item(), places=places.item())
+            log.add(clock, **{kind: error.mean().item()}, **told)
             if rank == 0 and int(clock.share * 4) > saved:
                 saved = int(clock.share * 4)
                 save()

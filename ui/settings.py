@@ -33,8 +33,9 @@ def settings(studio: Studio, desk: Desk) -> None:
     left, right = st.columns(2)
     more = "More steps are slower and a little better."
     left.number_input("Steps", 1, 200, choices.steps or profile.steps, help=more, **bound(desk, "steps"))
-    given, closely = choices.guidance or profile.guidance_scale, "How closely the picture follows the words."
-    right.number_input("Guidance", 0.0, 20.0, given, 0.5, help=closely, **bound(desk, "guidance"))
+    taken, scale = profile.has_guidance, choices.guidance or profile.guidance_scale
+    closely = "How closely the picture follows the words." if taken else "These models take none."
+    right.number_input("Guidance", 0.0, 20.0, scale, 0.5, help=closely, disabled=not taken, **bound(desk, "guidance"))
     quicker = "exact is the paper's way; balanced and fast are quicker and not quite the same."
     own = bound(desk, "preset")
     st.segmented_control("Preset", PRESETS, default=choices.preset, required=True, help=quicker, **own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from eligen.assistant.dialogue.meanings import Reference, Spot
 from eligen.assistant.dialogue.sentence import Sentence, Slotted
@@ -69,9 +70,9 @@ class Narrower:
             for things, end, cost in text.slot("THINGS", start):
                 yield Slotted(Spot(" ".join(text.tokens[at:end]), relation="next", of=things), end, cost)
 
-    def _longer(self, text: Sentence, reference: Reference, at: int, end: int, **fields: object) -> Reference:
+    def _longer(self, text: Sentence, reference: Reference, at: int, end: int, **fields: Any) -> Reference:
         said = " ".join((reference.text, *text.tokens[at:end]))
-        return replace(reference, text=said, **fields)  # type: ignore[arg-type]
+        return replace(reference, text=said, **fields)
 
     def _relative(self, text: Sentence, at: int) -> int:
         """Return where a phrase goes on behind "that is", "standing", "located"; `at` itself without one."""
