@@ -55,11 +55,19 @@ class Draft:
 
     def add(
         self, prompt: str, boxes: Sequence[Box], stem: str, *, reference: str | None = None, place: Place | None = None
-    ) -> None:
-        """Put new entities on top of the others, or where their place demands."""
+    ) -> list[str]:
+        """Put new entities on top of the others, or where their place demands; return their ids."""
         new = [Entity(id=self.named(stem), prompt=prompt, box=box, reference=reference) for box in boxes]
         self.entities += new
-        self.restack([entity.id for entity in new], place)
+        ids = [entity.id for entity in new]
+        self.restack(ids, place)
+        return ids
+
+    def add_copies(self, original: Entity, boxes: Sequence[Box], place: Place | None = None) -> None:
+        """Put copies of an entity in, with its looks and its own style."""
+        ids = self.add(original.prompt, boxes, stem(original.id), reference=original.reference, place=place)
+        own = [style for style in self.style_images if style.entity == original.id]
+        self.style_images += tuple(style.model_copy(update={"entity": name}) for style in own for name in ids)
 
     def restack(self, ids: Sequence[str], place: Place | None) -> None:
         """Bring entities behind or before the hosts of their place, where the relation demands it."""

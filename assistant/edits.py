@@ -133,7 +133,7 @@ def _duplicate(edit: Duplicate, draft: Draft) -> None:
     (original,) = draft.get([edit.id])
     draft.check_room(edit.count)
     boxes = boxes_to_copy(original, edit.count, edit.place, draft.entities)
-    draft.add(original.prompt, boxes, stem(original.id), reference=original.reference, place=edit.place)
+    draft.add_copies(original, boxes, edit.place)
 
 
 @_change.register
@@ -155,7 +155,7 @@ def _count(edit: SetCount, draft: Draft) -> None:
         boxes = boxes_for_all(present, edit.n, draft.but(present))
         for entity, box in zip(present, boxes, strict=False):
             draft.change(entity, box=box)
-        draft.add(first.prompt, boxes[len(present) :], stem(first.id), reference=first.reference)
+        draft.add_copies(first, boxes[len(present) :])
 
 
 @_change.register
@@ -165,9 +165,12 @@ def _background(edit: Background, draft: Draft) -> None:
 
 @_change.register
 def _style(edit: Style, draft: Draft) -> None:
-    own = tuple(style for style in draft.style_images if style.entity is not None)
-    draft.style = edit.prompt
-    draft.style_images = own if edit.reference is None else (*own, StyleImage(image=edit.reference))
+    named = tuple(entity.id for entity in draft.get(edit.ids)) or (None,)
+    if named == (None,):
+        draft.style = edit.prompt
+    others = tuple(style for style in draft.style_images if style.entity not in named)
+    new = tuple(StyleImage(image=edit.reference, entity=name) for name in named if edit.reference is not None)
+    draft.style_images = others + new
 
 
 @_change.register

@@ -126,11 +126,21 @@ class Background(Value):
 
 
 class Style(Value):
-    """Change the whole picture's style, by words or by a reference picture; both empty means no style."""
+    """Change the whole picture's style, by words or by a reference picture; both empty means no style.
+
+    With `ids` the style of these entities alone, by a reference picture: words for one thing are its prompt's.
+    """
 
     op: Literal["style"] = "style"
     prompt: str = ""
     reference: str | None = None
+    ids: tuple[Id, ...] = ()
+
+    @model_validator(mode="after")
+    def _things_have_no_words(self) -> Self:
+        if self.ids and self.prompt:
+            raise ValueError("a style of entities alone is a reference picture; words for one go into its prompt")
+        return self
 
 
 class Transfer(Value):

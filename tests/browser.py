@@ -121,6 +121,16 @@ class Page:
         field.send_keys("\n".join(map(str, files)))
         self.until(lambda: self.all('[data-testid="stFileChip"]'), "the attached file")
 
+    def drop(self, file: Path) -> None:
+        """Give the panel a reference picture."""
+        field = self.until(lambda: self.all('[data-testid="stFileUploader"] input[type="file"]'), "a place to drop")[0]
+        field.send_keys(str(file))
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose an option of a list by its words."""
+        field = self.until(lambda: self.all(f'input[aria-label*="{label}"]:enabled'), f"the list {label!r}")[0]
+        field.send_keys(option, Keys.ENTER)
+
     def press(self, words: str) -> None:
         """Press the button with these words."""
 

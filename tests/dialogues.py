@@ -179,7 +179,7 @@ def _(edit: Background) -> str:
 
 @short.register
 def _(edit: Style) -> str:
-    return f"style {edit.prompt or edit.reference or 'none'}"
+    return f"style {_ids(edit.ids) + ' ' if edit.ids else ''}{edit.prompt or edit.reference or 'none'}"
 
 
 @short.register

@@ -12,6 +12,17 @@ ATTACHED = [
     ("use this as style", "style a.png"),
     ("Make everything in this style", "style a.png"),
     ("Can you take over the style of the attached image?", "style a.png"),
+    ("make only the cat in the style of this picture", "style cat-1 a.png"),
+    ("Paint the two dogs in the style of the attached picture", "style dog-1+dog-2 a.png"),
+    ("Use the style of this picture for the car", "style car-1 a.png"),
+    ("Give the tree the style of this painting", "style tree-1 a.png"),
+    ("the bird should be painted in the style of my photo", "style bird-1 a.png"),
+    ("use this as the style for the cat", "style cat-1 a.png"),
+    ("paint it in the style of this picture", "style a.png"),
+    ("Use my photo's style for the car", "style car-1 a.png"),
+    ("Paint everything in this picture's style", "style a.png"),
+    ("only the cat should have this style", "style cat-1 a.png"),
+    ("Paint the tree like in this picture", "transfer tree-1 a.png"),
     ("Make the white dog look like this one", "transfer dog-2 a.png"),
     ("The cat should look like in the photo", "transfer cat-1 a.png"),
     ("I want the bird to look like the one in this picture", "transfer bird-1 a.png"),
@@ -34,11 +45,22 @@ def test_attached_pictures_become_styles_and_likenesses(text: str, wanted: str):
     assert told(Talk().say(text, "a.png")) == wanted
 
 
-@pytest.mark.parametrize("text", [text for text, wanted in ATTACHED[:9] if wanted.startswith(("style", "transfer"))])
+@pytest.mark.parametrize("text", [text for text, wanted in ATTACHED[:18] if wanted.startswith(("style", "transfer"))])
 def test_a_picture_that_is_not_attached_is_asked_for(text: str):
     plan = Talk().say(text)
     assert plan.edits == ()
     assert plan.reply == "Attach the picture you mean."
+
+
+def test_a_thing_s_own_style_goes_with_its_copies_and_is_dropped_alone():
+    talk = Talk()
+    plan = talk.say("Paint only the cat in the style of this picture", "a.png")
+    assert plan.reply == "I painted the black cat in the style of your picture."
+    talk.say("duplicate the cat")
+    assert [(one.image, one.entity) for one in talk.layout.style_images] == [("a.png", "cat-1"), ("a.png", "cat-2")]
+    talk.say("in the style of this picture", "b.png")
+    assert told(talk.say("remove the style of the left cat")) == "style cat-1 none"
+    assert [(one.image, one.entity) for one in talk.layout.style_images] == [("a.png", "cat-2"), ("b.png", None)]
 
 
 def test_the_second_of_two_pictures():

@@ -98,6 +98,8 @@ def test_an_answer_is_found_in_what_models_write_around_it(said: str):
         (answer({"op": "swap", "first": "cat-1", "second": "cat-1"}), "cannot change places with itself"),
         (answer({"op": "style", "prompt": "", "reference": "/etc/passwd"}), "is no attachment: there is attachment-1"),
         (answer({"op": "transfer", "id": "cat-1", "reference": "attachment-2"}), "'attachment-2' is no attachment"),
+        (answer({"op": "style", "ids": ["cow-1"], "reference": "attachment-1"}), "there is no 'cow-1'"),
+        (answer({"op": "style", "ids": ["cat-1"], "prompt": "ink"}), "words for one go into its prompt"),
         (
             answer({"op": "shape", "id": "cat-1", "box": [0, 0, 1, 1], "mask": "/etc/passwd"}),
             "shapes are drawn by hand",

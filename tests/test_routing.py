@@ -29,6 +29,7 @@ from eligen.assistant.plan import (
     Transfer,
 )
 from eligen.assistant.routing import FEATHER, Settings, Step, derived, steps
+from eligen.tools.errors import ToolError
 from eligen.tools.layout import Box, Entity, Layout, StyleImage
 from eligen.tools.requests import Carry, GenerateRequest, InpaintRequest, TransferRequest
 
@@ -134,6 +135,17 @@ def test_a_reference_picture_s_style_is_the_whole_picture_and_stays_for_later_ed
     (words,) = routed(Style(prompt="watercolour"), old=styled)
     assert (words.tool, words.request.style_images) == ("style", ())
     assert routed(Style(reference=REFERENCE), old=styled) == ()
+
+
+def test_a_style_for_one_thing_repaints_its_place_alone():
+    step = inpaint(Style(reference=REFERENCE, ids=("cat-1",)))
+    assert step.style_images == (StyleImage(image=REFERENCE, entity="cat-1"),)
+    box, (region,) = OLD.entity("cat-1").box, step.region
+    assert box.area < region.area < 3 * box.area
+    with pytest.raises(ToolError, match="no 'cow-1'"):
+        routed(Style(reference=REFERENCE, ids=("cow-1",)))
+    with pytest.raises(ValueError, match="words for one go into its prompt"):
+        Style(prompt="watercolour", ids=("cat-1",))
 
 
 def test_an_entity_s_own_style_goes_where_it_goes():

@@ -69,6 +69,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Said]]:
         "green": ("make the car green", []),
         "name": ("this is my logo", [cross]),
         "named": ("put my logo on the cat", []),
+        "own": ("paint only the car in the style of this picture", [cross]),
     }
     profile = get_profile("mini")
     options = {"painter": LazyPainter(profile=profile), "eye": get_eye(profile), "retries": 0}
@@ -101,6 +102,7 @@ def test_each_message_takes_the_tools_it_needs(talk: dict[str, Said]) -> None:
         "green": ("inpaint",),
         "name": (),
         "named": ("transfer",),
+        "own": ("inpaint",),
     }
     assert (talk["green"].kinds, talk["logo"].kinds) == ([InpaintRequest], [TransferRequest])
     assert talk["style"].kinds == [GenerateRequest]
@@ -128,7 +130,9 @@ def test_the_logo_goes_to_the_car_by_its_picture(talk: dict[str, Said]) -> None:
     assert transfer.entities[0].reference == put.reference
 
 
-@pytest.mark.parametrize(("before", "after"), [("style", "logo"), ("undo", "green"), ("name", "named")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("style", "logo"), ("undo", "green"), ("name", "named"), ("named", "own")]
+)
 def test_pixels_outside_what_a_turn_may_touch_are_the_same(talk: dict[str, Said], before: str, after: str) -> None:
     old, new = talk[before], talk[after]
     assert new.mask is not None
@@ -162,3 +166,14 @@ def test_a_picture_that_has_a_name_is_used_without_sending_it_again(talk: dict[s
     assert again.reference == first.reference
     assert again.box.intersection(talk["named"].version.layout.entity("cat-1").box) > 0
     assert not talk["named"].turn.attachments
+
+
+def test_a_style_for_the_car_repaints_the_car_alone(talk: dict[str, Said]) -> None:
+    (waves,), (_, own) = talk["named"].version.layout.style_images, talk["own"].version.layout.style_images
+    assert (own.image != waves.image, own.entity) == (True, "car-1")
+    assert talk["own"].version.requests[0].style_images == (waves, own)
+    assert talk["own"].version.layout.entities == talk["named"].version.layout.entities
+    height, width = talk["own"].pixels.shape[:2]
+    x0, y0, x1, y1 = talk["own"].version.layout.entity("car-1").box.pixels(width, height)
+    changed = (talk["own"].pixels != talk["named"].pixels).any(2)
+    assert changed[y0:y1, x0:x1].mean() > 0.5

@@ -303,6 +303,15 @@ def test_an_upload_is_edited(page: Page, first: Path, home: Path):
         assert (pixels(page, home, 1) == np.asarray(image.convert("RGB"))).all()
 
 
+def test_a_dropped_picture_lends_its_style_to_one_thing(painted: Page, first: Path):
+    painted.tab("References")
+    painted.drop(next((first / "pictures").glob("*.png")))
+    painted.choose("Paint a thing in its style", "a red cat")
+    painted.version(2)
+    assert painted.versions() == [1, 2]
+    painted.says("Painted a red cat like")
+
+
 def test_what_is_exported_opens_again(painted: Page, home: Path):
     painted.tab("Export")
     for label, suffix in (("Picture (PNG)", ".png"), ("Layers (OpenRaster)", ".ora"), ("Layout (JSON)", ".json")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +14,11 @@ from eligen.assistant.studio.desk import Desk
 from eligen.ui.chat import PICTURES
 from eligen.ui.pieces import picture_url
 
+FOR_ONE_THING: tuple[tuple[str, str, Callable[[str, str], Style | Transfer]], ...] = (
+    ("Make a thing look like it", "Made {} look like {}", lambda name, picture: Transfer(id=name, reference=picture)),
+    ("Paint a thing in its style", "Painted {} like {}", lambda name, picture: Style(ids=(name,), reference=picture)),
+)
+
 
 def references(desk: Desk) -> None:
     """Take pictures, and show what each can be used for."""
@@ -20,7 +27,7 @@ def references(desk: Desk) -> None:
     )
     if not dropped:
         st.caption(
-            "A picture can be edited, lend its style to the whole picture, or give one of its things its look. "
+            "A picture can be edited, lend its style to the whole picture or to one thing, or give a thing its look. "
             "Pictures can also be pasted into the chat."
         )
     for number, upload in enumerate(dropped):
@@ -52,20 +59,20 @@ def reference(desk: Desk, number: int, file: Path, name: str) -> None:
             if st.button(
                 "Use its style", key=f"style-{number}", width="stretch", disabled=not (desk.idle and entities)
             ):
-                use(desk, f"Took the style of {name}", file, None)
-        if entities:
+                use(desk, f"Took the style of {name}", file, lambda picture: Style(reference=picture))
+        for words, said, edit in FOR_ONE_THING if entities else ():
             chosen = st.selectbox(
-                "Make a thing look like it",
+                words,
                 entities,
                 index=None,
                 format_func=lambda entity: entity.prompt,
-                placeholder="Make a thing look like it …",
+                placeholder=f"{words} …",
                 label_visibility="collapsed",
-                key=f"look-{number}-{desk.history.head}",
+                key=f"{words}-{number}-{desk.history.head}",
                 disabled=not desk.idle,
             )
             if chosen is not None:
-                use(desk, f"Made {chosen.prompt} look like {name}", file, chosen.id)
+                use(desk, said.format(chosen.prompt, name), file, partial(edit, chosen.id))
 
 
 def send_file(desk: Desk, file: Path) -> None:
@@ -74,15 +81,7 @@ def send_file(desk: Desk, file: Path) -> None:
     st.rerun()
 
 
-def use(desk: Desk, said: str, file: Path, entity_id: str | None) -> None:
+def use(desk: Desk, said: str, file: Path, made: Callable[[str], Style | Transfer]) -> None:
     """Take a picture over, as a style or as the look of a thing."""
-    desk.edit(
-        said,
-        lambda context: [
-            Style(reference=context.attachments[0])
-            if entity_id is None
-            else Transfer(id=entity_id, reference=context.attachments[0])
-        ],
-        [file],
-    )
+    desk.edit(said, lambda context: [made(context.attachments[0])], [file])
     st.rerun()

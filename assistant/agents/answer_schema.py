@@ -58,6 +58,7 @@ def _edits(context: Context, ids: Sequence[str]) -> list[Schema]:
         ]
         if context.attachments:
             edits.append(_edit("transfer", id=one, reference=reference))
+            edits.append(_edit("style", ids=some, reference=reference))
     if context.layouts:
         edits.append(_edit("undo", steps=_whole(1, len(context.layouts))))
     if context.dialogue:

@@ -192,7 +192,10 @@ def _(edit: Background, known: Known) -> Deed:
 @did.register
 def _(edit: Style, known: Known) -> Deed:
     if edit.reference:
-        return Deed("painted everything in the style of your picture")
+        everything = "" if edit.ids else "everything "
+        return Deed("painted", edit.ids, how=f"{everything}in the style of your picture")
+    if edit.ids:
+        return Deed("dropped the own style of", edit.ids)
     return Deed(f"changed the style to {edit.prompt}" if edit.prompt else "dropped the style")
 
 

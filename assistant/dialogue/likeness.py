@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import does, things
+from eligen.assistant.dialogue.actions import does, ids, things
 from eligen.assistant.dialogue.adding import add, prompt_of
 from eligen.assistant.dialogue.grammar import grammar
 from eligen.assistant.dialogue.meanings import Name, Pictured, Request
@@ -19,6 +19,7 @@ from eligen.assistant.plan import Add, NamedReference, Replace, Style, Transfer
 
 ATTACH = "Attach the picture you mean."
 POINTING = ("it", "this", "that", "these", "this one", "that one")
+BEFORE = frozenset(("use", "take", "as", "for", "in", "to"))
 THING = "an object"  # what a picture shows where nobody said it
 
 
@@ -36,8 +37,15 @@ def reference_of(
 
 
 def of_picture(words: str, lists: WordLists) -> Pictured | None:
-    """Return the reference picture that words speak of, None where they are other words."""
-    tokens = [word for word in words.split() if word not in ("use", "take", "as", "for", "in")]
+    """Return the reference picture that words speak of, "this style" among them; None where they are other words."""
+    tokens = [word for word in words.split() if word not in BEFORE]
+    if tokens in (["this", "style"], ["that", "style"]):
+        return Pictured(tokens[0])
+    for leading in (["the"], ["same"], ["style", "of"], ["front", "of"]):
+        if tokens[: len(leading)] == leading and len(tokens) > len(leading) + 1:
+            tokens = tokens[len(leading) :]
+    if tokens[-2:] == ["s", "style"] or tokens[-1:] == ["s"]:
+        tokens = tokens[: tokens.index("s")]
     text = Sentence(tokens, grammar(lists.lexicon))
     return next((hit.value for hit in text.slot("PICTURED", 0) if hit.end == len(tokens) and not hit.value.new), None)
 
@@ -122,5 +130,7 @@ def _prompt(work: Work, pictured: Pictured, picture: NamedReference) -> str:
 
 @does("style after")
 def style_after(work: Work, request: Request) -> None:
-    """Paint everything in the style of a picture."""
-    work.do(Style(reference=sent(work, request.get("PICTURED")).reference))
+    """Paint everything, or things alone, in the style of a picture."""
+    reference = sent(work, request.get("PICTURED")).reference
+    alone = ids(things(work, request)) if request.get("THINGS") else ()
+    work.do(Style(reference=reference, ids=alone))

@@ -12,7 +12,7 @@ NAMED = "@"  # what the name of a picture begins with
 OWNERS = ("the", "my", "our", "your")
 MOST_TOKENS = 80  # of one sentence; the rest is taken for another
 TRAITS = (
-    "places?|spots?|positions?|locations?|colou?rs?|size|shade|look|material|left|right|side|sails?|roof|windows?|doors?"
+    "places?|spots?|positions?|locations?|colou?rs?|size|shade|look|style|material|left|right|side|sails?|roof|windows?|doors?"
     "|eyes?|hair|fur|ears?|tail|nose|wings?|legs?|wheels?|leaves|stripes|face|beak|handle|lid|seat|feathers|mane|paws"
 )
 OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"

@@ -11,6 +11,7 @@ from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.plan import Background, Move, Place, Regenerate, Style
 
 WEATHERS = frozenset(("snow", "rain", "storm", "fog", "mist", "sunshine", "cloudy sky", "wind", "hail", "thunderstorm"))
+NO_BACKDROP = "A picture cannot be the background: say it in words, or send the picture alone and change what is in it."
 
 
 @does("background")
@@ -20,6 +21,9 @@ def background(work: Work, request: Request) -> None:
     references: tuple[Reference, ...] = request.get("THINGS") or ()
     if (old := request.get("was")) and old.split()[-1] not in work.layout.background.split():
         raise Refused(f"The background is {work.layout.background or 'left open'}.")
+    if (pictured := of_picture(words, work.lists)) is not None:
+        sent(work, pictured)
+        raise Refused(NO_BACKDROP)
     if references and all(reference.kind == "noun" for reference in references):
         found = resolve(work, references)
         if words.split()[-1] in work.layout.background.split() and len(found) < len(work.layout.entities):
@@ -82,7 +86,7 @@ def tone(work: Work, request: Request) -> None:
 
 @does("no style")
 def no_style(work: Work, request: Request) -> None:
-    work.do(Style())
+    work.do(Style(ids=ids(things(work, request)) if request.get("THINGS") else ()))
 
 
 @does("regenerate")

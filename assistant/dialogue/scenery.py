@@ -12,7 +12,7 @@ from eligen.assistant.language.tokens import is_mark
 ARTICLES = ("a", "an", "the")
 LONGEST = 12
 PARTING = frozenset(("but", "please", "instead", "thanks", "rather"))
-NO_STYLE = PARTING | {"this", "that", "these", "it", "everything", "call", "name", "is", "are", "be", "was"}
+NO_STYLE = PARTING | {"this", "that", "these", "it", "its", "s", "everything", "call", "name", "is", "are", "be", "was"}
 
 
 class SceneryReader:
@@ -28,7 +28,7 @@ class SceneryReader:
         cost, readings = 0.0, list[Slotted]()
         for end in range(at + 1, min(len(text), at + LONGEST) + 1):
             token = text.tokens[end - 1]
-            if token in PARTING or token == ":":
+            if token in PARTING or token == ":" or text.tokens[at] == "s":
                 break
             cost += 0.35 if is_mark(token) else 0.2 if token in ("and", "then") else 0.01
             if not is_mark(token) and token not in ("and", "then", *ARTICLES):
