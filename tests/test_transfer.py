@@ -21,7 +21,8 @@ from eligen.tools.measures import difference_outside
 from eligen.tools.metadata import write_picture
 from eligen.tools.profiles import FLUX_DEV, get_profile
 from eligen.tools.requestfiles import read_request, read_requests
-from eligen.tools.requests import Request, TransferRequest
+from eligen.tools.requests import PanelOrigin, Request, TransferRequest
+from training.latents import positions
 
 SIDE = 64
 CAT, DOG = [0.1, 0.25, 0.4, 0.7], [0.55, 0.3, 0.95, 0.9]
@@ -99,7 +100,8 @@ def test_the_reference_and_the_lora_matter(painter: Painter, files: Path) -> Non
         request(files, entities=[cat(files, reference=str(files / "blue.png"))]),
         request(files, in_context={"name": "in_context_lora", "weight": 0}),
         request(files, in_context={"name": "in_context_lora", "weight": 0.5}),
-        request(files, template="{entity}, {scene}"),
+        request(files, template="{entity} on the right, {scene}"),
+        request(files, origin="canvas"),
         request(files, context=4.0),
     ]
     pictures = [painter.paint(one).image.tobytes() for one in requests]
@@ -165,6 +167,26 @@ def test_the_canvas_shows_the_reference_and_the_emptied_picture(files: Path) -> 
     assert len(canvas.request.entities) == 1
 
 
+@pytest.mark.parametrize(("origin", "corner"), [("canvas", (0, 0)), ("picture", (0, -SIDE))])
+def test_positions_count_from_the_canvas_or_from_the_picture(
+    files: Path, origin: PanelOrigin, corner: tuple[int, int]
+) -> None:
+    one = request(files, panel=SIDE, template="{entity}", origin=origin)
+    canvas = transfer.prepared(one, one.entities[0], transfer.opened(one), area(8, 16, 24, 40))
+    assert canvas.arguments["origin"] == corner
+
+
+def test_mini_is_painted_with_the_positions_that_it_is_trained_with(painter: Painter, files: Path) -> None:
+    seen: list[torch.Tensor] = []
+    hook = painter.model.pipeline.transformer.register_forward_pre_hook(
+        lambda _, args, given: seen.append(given["img_ids"]), with_kwargs=True
+    )
+    with hook:
+        painter.paint(request(files, steps=1, panel=None))
+    side = SIDE // 16
+    assert torch.equal(seen[0], positions(side, 2 * side, "cpu", -side))
+
+
 @pytest.mark.parametrize(
     ("mask", "size", "panel", "context", "window"),
     [
@@ -221,7 +243,7 @@ def test_a_transfer_is_painted_again_from_its_files(painter: Painter, files: Pat
     resolved = painted.request
     assert isinstance(resolved, TransferRequest)
     assert resolved.template == painter.profile.two_panels
-    assert resolved.panel == SIDE
+    assert (resolved.panel, resolved.origin) == (SIDE, "picture")
     assert painter.profile.in_context_file is not None
     assert resolved.in_context.sha256 == sha256_of(painter.profile.in_context_file)
     (files / "out").mkdir()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from eligen.tools.errors import UserError
 from eligen.tools.manifest import picture_side
-from eligen.tools.requests import Schedule
+from eligen.tools.requests import PanelOrigin, Schedule
 
 DType = Literal["float32", "bfloat16"]
 ImageFeatures = Literal["pooled", "texture"]
@@ -60,8 +60,9 @@ class Profile:
 
     `folder` is the base model's diffusers folder where it is local; None means `base`, downloaded on first use.
     `lora_file` likewise stands before `lora`, `sam_file` before `sam` and `in_context_file` before `in_context`, with
-    `two_panels` for its wording, and `ip_adapter_file` before `ip_adapter`, which reads the `image_features` of an
-    image encoder. `component_bytes` is what each model weighs on disk, known before the download.
+    `two_panels` for its wording and `panel_origin` for its positions, and `ip_adapter_file` before `ip_adapter`, which
+    reads the `image_features` of an image encoder. `component_bytes` is what each model weighs on disk, known before
+    the download.
     `has_guidance` says whether the base takes a guidance scale as an input, as FLUX.1-dev does beside `true_cfg_scale`.
     `dtype` is what the models compute in; `retries` how often what a critic finds wrong is painted again.
     """
@@ -78,6 +79,7 @@ class Profile:
     in_context_file: Path | None = None
     in_context: HubFiles | None = None
     two_panels: str
+    panel_origin: PanelOrigin = "canvas"
     ip_adapter_file: Path | None = None
     ip_adapter: HubFiles | None = None
     image_encoder_folder: Path | None = None
@@ -108,7 +110,8 @@ MINI = Profile(
     lora_file=MINI_FOLDER / "eligen_lora.safetensors",
     sam_file=MINI_FOLDER / SAM_FILE,
     in_context_file=MINI_FOLDER / IN_CONTEXT_FILE,
-    two_panels="{entity} on the left and {entity} on the right, {scene}",
+    two_panels="{entity}, {scene}",
+    panel_origin="picture",
     ip_adapter_file=MINI_FOLDER / IP_ADAPTER_FILE,
     image_encoder_folder=MINI_FOLDER / IMAGE_ENCODER_FOLDER,
     image_features="texture",

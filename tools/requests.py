@@ -11,6 +11,7 @@ from eligen.tools.presets import PresetName
 
 Control = Literal["none", "untrained", "eligen"]
 Schedule = Literal["eligen", "flux"]
+PanelOrigin = Literal["canvas", "picture"]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
 IN_CONTEXT = "in_context_lora"
 Side = Annotated[int, Field(strict=True, ge=64, le=2048, multiple_of=16)]
@@ -107,12 +108,14 @@ class TransferRequest(RepaintRequest):
     the things in the boxes of `keep`. Each is painted in the right half of a canvas whose left half shows the
     reference; `template` says so, with {entity} and {scene} for what is where. A half shows as much of the picture as
     `context` times the mask's size, on the area of a square of side `panel`. `in_context` is the LoRA that learned to
-    read such canvases, by default the profile's own; of weight 0 it is none.
+    read such canvases, by default the profile's own; of weight 0 it is none. Positions count from the `origin`: the
+    canvas's corner, or that of the picture's half, which then lies where a base expects a picture.
     """
 
     region: tuple[Box, ...] = ()
     keep: tuple[Box, ...] = ()
     template: Prompt | None = None
+    origin: PanelOrigin | None = None
     context: float = Field(default=2.0, ge=1, le=16)
     panel: Side | None = None
     in_context: Lora = Lora(name=IN_CONTEXT)

@@ -40,6 +40,7 @@ def resolved(
     }
     if isinstance(request, TransferRequest):
         given["template"] = _given(request.template, profile.two_panels)
+        given["origin"] = _given(request.origin, profile.panel_origin)
         given["panel"] = _given(request.panel, profile.width)
         given["in_context"] = fixed(request.in_context)
     return request.model_copy(update=given)

@@ -56,7 +56,8 @@ class Transfer:
     def arguments(self) -> dict[str, Any]:
         """The pipeline's arguments that say what is painted over, and where the entity is."""
         entity = {} if self.request.control == "none" else {"entity_masks": [self.mask]}
-        return {"image": self.canvas, "mask_image": self.mask} | entity
+        left = -self.canvas.width // 2 if self.request.origin == "picture" else 0
+        return {"image": self.canvas, "mask_image": self.mask, "origin": (0, left)} | entity
 
     def composed(self, painted: Tensor) -> Image.Image:
         """Return the whole picture with what was painted of the canvas, (3, h, 2w) in 0..1, inside the mask."""

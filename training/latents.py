@@ -78,11 +78,11 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
-def positions(rows: int, columns: int, device: torch.device | str) -> Tensor:
-    """Return the image ids (rows * columns, 3) of a picture of so many tokens."""
+def positions(rows: int, columns: int, device: torch.device | str, left: int = 0) -> Tensor:
+    """Return the image ids (rows * columns, 3) of a picture of so many tokens, the first column's being `left`."""
     ids = torch.zeros(rows, columns, 3, device=device)
     ids[..., 1] = torch.arange(rows, device=device)[:, None]
-    ids[..., 2] = torch.arange(columns, device=device)[None]
+    ids[..., 2] = torch.arange(left, left + columns, device=device)[None]
     return ids.view(-1, 3)
 
 

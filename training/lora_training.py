@@ -67,11 +67,11 @@ TIMES: dict[str, Times] = {"tilted": unweighted, "reference": reference, "shifte
 
 
 def flow_error(
-    model: nn.Module, batch: Batch, times: Times, guidance: float | None, **told: Any
+    model: nn.Module, batch: Batch, times: Times, guidance: float | None, *, left: int = 0, **told: Any
 ) -> tuple[Tensor, Tensor]:
     """Return the squared error of the predicted velocity at random noise levels (B, T, 4C), and weights (B,).
 
-    `told` is what the attention is told besides the batch's regions.
+    `left` is the first column's position, and `told` what the attention is told besides the batch's regions.
     """
     device = batch.latents.device
     level, weight = times(len(batch.latents), device)
@@ -82,7 +82,7 @@ def flow_error(
         encoder_hidden_states=batch.states,
         pooled_projections=batch.pooled,
         timestep=level,
-        img_ids=positions(rows // 2, columns // 2, device),
+        img_ids=positions(rows // 2, columns // 2, device, left),
         txt_ids=torch.zeros(batch.states.shape[1], 3, device=device),
         guidance=None if guidance is None else torch.full_like(level, guidance),
         joint_attention_kwargs={"regions": batch.regions, **told},

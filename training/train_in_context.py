@@ -2,7 +2,8 @@
 
 DIR holds drawn scenes made by training.latents. A canvas has a scene on the right and, on the left, one of its things
 drawn again: of the same noun and colouring, of another size and turn, on another background. What counts is the thing's
-mask on the right, which the words do not describe: its look has to come from the left. The base and its EliGen LoRA
+mask on the right, which the words do not describe: its look has to come from the left. Positions are the scene's own,
+which the base knows; the reference lies left of them. The base and its EliGen LoRA
 are frozen; the LoRA (rank 16) sits on the image's side of the attention. After either has changed, train again.
 """
 
@@ -136,7 +137,8 @@ class Panels:
 
 def painted_loss(model: nn.Module, batch: Canvases, times: Times = shifted, guidance: float | None = None) -> Tensor:
     """Return the mean squared error of the predicted velocity under the masks, weighted."""
-    error, weight = flow_error(model, batch, times, guidance)
+    beside = -(batch.latents.shape[-1] // 4)  # columns of tokens that the reference takes, left of the picture
+    error, weight = flow_error(model, batch, times, guidance, left=beside)
     on = pack(batch.painted[:, None].expand(-1, batch.latents.shape[1], -1, -1).float())
     return ((error * on).sum((1, 2)) / on.sum((1, 2)).clamp(min=1) * weight).mean()
 
