@@ -10,17 +10,14 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from langgraph.checkpoint.serde.types import RESUME
-from langgraph.constants import START
-from langgraph.types import Command
-
+from eligen.assistant import messages
 from eligen.assistant.agents.critic import RETRIES, Eye
 from eligen.assistant.agents.painter import Paints
 from eligen.assistant.agents.planner import continued
 from eligen.assistant.archive import export_session
-from eligen.assistant.checkpoints import checkpointer, forget
+from eligen.assistant.checkpoints import checkpointer
 from eligen.assistant.context import Planner
 from eligen.assistant.graph import build_graph
 from eligen.assistant.history import History, Version
@@ -28,26 +25,15 @@ from eligen.assistant.plan import Question
 from eligen.assistant.routing import Settings
 from eligen.assistant.state import Progress
 from eligen.assistant.store import Store, session_folder
+from eligen.assistant.thread import Thread
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import EligenError, UserError
-from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Layout
 from eligen.tools.presets import PresetName
 from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES
 from eligen.tools.requests import Lora
-from eligen.tools.userinput import printable
-
-if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-    from langgraph.graph.state import CompiledStateGraph
-    from langgraph.types import StateSnapshot
-    from PIL import Image
-
-    from eligen.assistant.state import State
 
 CHECKPOINTS_VARIABLE = "ELIGEN_CHECKPOINTS"
-LONGEST_MESSAGE = 10_000
-MOST_ATTACHMENTS = 8
 
 
 class Session:
@@ -56,19 +42,9 @@ class Session:
     What is in `locked` no message may change; it holds the ids of entities, for as long as the session is open.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        graph: CompiledStateGraph[State],
-        saver: BaseCheckpointSaver[str],
-        stack: ExitStack,
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, thread: Thread, stack: ExitStack) -> None:
         self.locked: frozenset[str] = frozenset()
-        self._settings = settings
-        self._store, self._graph, self._saver, self._stack = store, graph, saver, stack
-        self._thread = store.fact("thread") or ""
-        self._config: Any = {"configurable": {"thread_id": self._thread}}
+        self._store, self._settings, self._thread, self._stack = store, settings, thread, stack
 
     @classmethod
     def open(
@@ -114,7 +90,7 @@ class Session:
                 retries=retries,
                 approve=approve,
             ).compile(checkpointer=saver)
-            session = cls(store, settings, graph, saver, stack)
+            session = cls(store, settings, Thread(graph, saver, store.fact("thread") or ""), stack)
             session._tidy()
             session._stack = stack.pop_all()
             return session
@@ -174,8 +150,8 @@ class Session:
     @property
     def unfinished(self) -> str | None:
         """The message of a turn that was cut off, by a killed process for one; `resume` finishes it."""
-        message = self._answered() or self._under_way()
-        return str(message["text"]) if message and not self._waits() else None
+        message = self._thread.answered or self._thread.under_way
+        return str(message["text"]) if message and not self._thread.waits else None
 
     def picture_of(self, version: int) -> Path | None:
         """Return the file of a version's picture, None where it has none."""
@@ -202,11 +178,11 @@ class Session:
 
         A turn that was cut off before is given up, as is this one when the iterator is closed.
         """
-        said = self._said(text, attachments)
+        said = messages.checked(text, attachments)
         if self.unfinished is not None:
             self._forget()
-        message = {"text": said, "attachments": self._kept(attachments), "locked": sorted(self.locked)}
-        yield from self._run(Command(resume=message) if self._waits() else message)
+        pictures = messages.kept(self._store.pictures, attachments)
+        yield from self._run({"text": said, "attachments": pictures, "locked": sorted(self.locked)})
 
     def vary(self, version: int, seed: int) -> Iterator[Progress | Turn]:
         """Paint a version once more with another seed, as another version of its parent; yield as `stream` does.
@@ -256,78 +232,28 @@ class Session:
         self._store.record(history)
         return history.current
 
-    def _run(self, start: Any) -> Iterator[Progress | Turn]:
+    def _run(self, message: dict[str, Any] | None) -> Iterator[Progress | Turn]:
         """Run the graph to the end of a turn, or to its question; a turn that cannot be done leaves no trace."""
         try:
-            for event in self._graph.stream(start, self._config, stream_mode="custom", durability="sync"):
-                yield Progress(**event)
+            yield from self._thread.run(message)
         except (EligenError, GeneratorExit):
             self._forget()
             raise
-        if not self._snapshot().next:
-            forget(self._saver, self._thread)
         yield self.turns[-1]
 
     def _tidy(self) -> None:
         """Delete what a killed process left: the checkpoints of a turn that was finished, and pictures nobody wants."""
-        state = self._under_way()
-        finished = 0 < state.get("turn", 0) <= len(self.turns) and not self._waits()
+        state = self._thread.under_way
+        finished = 0 < state.get("turn", 0) <= len(self.turns) and not self._thread.waits
         if finished or not state:
             self._forget()
         else:
-            self._store.sweep(json.dumps([state, self._writes()], default=str))
+            self._store.sweep(json.dumps([state, self._thread.writes], default=str))
 
     def _forget(self) -> None:
         """Give up the turn that is under way."""
-        forget(self._saver, self._thread)
+        self._thread.forget()
         self._store.sweep()
-
-    def _snapshot(self) -> StateSnapshot:
-        return self._graph.get_state(self._config)
-
-    def _under_way(self) -> dict[str, Any]:
-        """Return the state of the turn that is under way, its message before the first node, nothing without one."""
-        saved = self._saver.get_tuple(self._config)
-        values = saved.checkpoint["channel_values"] if saved else {}
-        return dict(values.get(START) or values)
-
-    def _writes(self) -> list[tuple[str, str, Any]]:
-        """Return what nodes have written since the last checkpoint: (task, channel, value)."""
-        saved = self._saver.get_tuple(self._config)
-        return list(saved.pending_writes or ()) if saved else []
-
-    def _answered(self) -> dict[str, Any] | None:
-        """Return the answer that the graph was given but has not gone on with."""
-        return next(
-            (value for _, channel, value in self._writes() if channel == RESUME and isinstance(value, dict)), None
-        )
-
-    def _waits(self) -> bool:
-        """Whether the graph waits for an answer."""
-        return bool(self._snapshot().interrupts) and self._answered() is None
-
-    def _said(self, text: str, attachments: Sequence[Path]) -> str:
-        said = printable(text)
-        if not said and not attachments:
-            raise UserError("the message is empty: say what to paint or to change")
-        if len(said) > LONGEST_MESSAGE:
-            raise UserError(f"the message is too long: {len(said)} characters, at most {LONGEST_MESSAGE}")
-        return said
-
-    def _kept(self, attachments: Sequence[Path]) -> list[str]:
-        """Return the hashes of attached pictures, which the session keeps a copy of."""
-        if len(attachments) > MOST_ATTACHMENTS:
-            raise UserError(f"{len(attachments)} pictures are too many for a message: at most {MOST_ATTACHMENTS}")
-        images = [open_image(path) for path in attachments]
-        modes = [kept_mode(image) for image in images]
-        return [self._store.pictures.put(image.convert(mode)) for image, mode in zip(images, modes, strict=True)]
-
-
-def kept_mode(image: Image.Image) -> str:
-    """Return the mode that an attached picture is kept in: a mask stays one."""
-    if image.has_transparency_data:
-        return "RGBA"
-    return "L" if image.mode in ("1", "L") else "RGB"
 
 
 def fresh_name() -> str:

@@ -32,7 +32,7 @@ def wanted(session: Session) -> set[str]:
     """Return the files that the session's versions, turns and checkpoints need."""
     versions = session.history.versions
     found = {name for v in versions for name in (v.picture, v.mask, *(getattr(r, "image", None) for r in v.requests))}
-    under_way = mentioned(json.dumps([session._under_way(), session._writes()], default=str))
+    under_way = mentioned(json.dumps([session._thread.under_way, session._thread.writes], default=str))
     return (found - {None}).union(under_way, *(turn.attachments for turn in session.turns))
 
 

@@ -249,10 +249,10 @@ def test_a_question_waits_in_postgres_too(postgres: str):
         session.send("a red cat and a blue dog")
         session.send("remove it")
     with opened() as session:
-        assert session._waits()
+        assert session._thread.waits
         session.answer("the dog")
         assert [entity.id for entity in session.layout.entities] == ["cat-1"]
-        assert session._saver.get_tuple(session._config) is None
+        assert session._thread.is_new
         assert not (session._store.folder / "checkpoints.sqlite").exists()
 
 

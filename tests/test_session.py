@@ -181,7 +181,7 @@ def test_a_question_waits_across_a_restart(open_session: Open):
     session.send("a red cat and a blue dog")
     session.send("remove it")
     again = open_session()
-    assert again._waits()
+    assert again._thread.waits
     assert again.unfinished is None
     assert again.answer("the cat").reply == "Done with the cat."
     assert [entity.id for entity in again.layout.entities] == ["dog-1"]
@@ -354,9 +354,9 @@ def test_sessions_get_names_and_seeds_of_their_own():
 def test_state_holds_no_picture_and_finished_turns_leave_no_checkpoint(open_session: Open):
     session = open_session()
     session.send("a red cat and a blue dog")
-    assert session._saver.get_tuple(session._config) is None
+    assert session._thread.is_new
     session.send("remove it")
-    values = session._snapshot().values
+    values = session._thread.snapshot().values
     assert json.loads(json.dumps(values)) == values
     assert len(json.dumps(values)) < 2000
 
