@@ -8,6 +8,7 @@ from statistics import median
 
 from eligen.assistant.boxes import bounds, box_at, centred, slid
 from eligen.assistant.items import Item, node
+from eligen.assistant.language.lexicon import lexicon
 from eligen.assistant.placement import HIGH
 from eligen.assistant.plan import Place
 from eligen.assistant.sizing import SMALLEST, kind_of, size_among
@@ -69,9 +70,12 @@ def boxes_to_move(moved: Sequence[Entity], place: Place, others: Sequence[Entity
 
 def _wish(prompt: str, place: Place | None, entities: Sequence[Entity], sizes: Sizes, home: Box | None = None) -> Wish:
     kinds = [(entity.box, kind_of(entity.prompt).item.stands) for entity in entities]
+    relation, noun = place.relation if place else None, kind_of(prompt).noun.name
+    if relation == "on" and noun in lexicon().set("printed"):
+        relation = "inside"  # a logo on a car lies within it, where a cat stands upon it
     feet = [box.y1 for box, stands in kinds if stands in STANDING]
     return Wish(
-        relation=place.relation if place else None,
+        relation=relation,
         hosts=tuple(entity.box for entity in _hosts(place, entities)),
         region=place.region if place else (),
         home=home,

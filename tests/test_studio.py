@@ -335,6 +335,9 @@ def test_a_turn_that_fails_is_said_and_the_next_goes_on(
     painter.hook = None
     desk.again(desk.halted[0])
     assert settled(desk).turns[0].painted
+    painter.hook = fail
+    desk.send("make the cat green")
+    assert [halted.after for halted in settled(desk).halted] == [1]
 
 
 def test_candidates_are_versions_side_by_side(desk_at: Callable[..., Desk]):

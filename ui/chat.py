@@ -30,16 +30,17 @@ def chat(desk: Desk) -> None:
         if not desk.turns and desk.idle:
             with st.chat_message("assistant", avatar=":material/palette:"):
                 st.markdown(WELCOME)
-        turns = desk.turns
-        if len(turns) > LATEST and not st.toggle(f"Show the first {len(turns) - LATEST} turns too", key="earlier"):
-            turns = turns[-LATEST:]
-        for turn in turns:
-            if not turn.varied:  # shown with what it varies
-                told(desk, turn)
+        count, first = len(desk.turns), 0
+        if count > LATEST and not st.toggle(f"Show the first {count - LATEST} turns too", key="earlier"):
+            first = count - LATEST
+        for number in range(first, count + 1):
+            for place, halted in enumerate(desk.halted):
+                if halted.after == number:
+                    stopped(desk, place)
+            if number < count and not desk.turns[number].varied:  # shown with what it varies
+                told(desk, desk.turns[number])
         if desk.running is not None:
             st.fragment(underway, run_every=0.6)(desk)
-        for number in range(len(desk.halted)):
-            stopped(desk, number)
     said = st.chat_input("Say what to paint or to change", key="say", accept_file="multiple", file_type=PICTURES)
     if said:
         send(desk, said.text, said.files)

@@ -67,6 +67,7 @@ class DialogueGrammar(Grammar):
             "TONE": scenery.tone, "PICTURED": pictures.pictured, "NAME": pictures.name,
             "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FIX": _fix,
         }  # fmt: skip
+        self.things = things
         super().__init__(lists.lists, lists.frames["named"], slots)
         self.frames = [
             Frame(frame["do"], self.compile(say), frame.get("cost", 0.0) + LATER * at)
@@ -137,9 +138,17 @@ class DialogueGrammar(Grammar):
                 said = " ".join(text.tokens[at : hit.end])
                 request = Request(frame.do, hit.values, said, loose=frame.cost >= LOOSE)
                 listed.append(Slotted(request, hit.end, frame.cost + hit.cost))
+        listed += [less for one in listed for less in self._less(text, one)]
         for slotted in sorted(listed, key=lambda one: one.cost):
             found.setdefault((repr(slotted.value), slotted.end), slotted)
         return list(found.values())
+
+    def _less(self, text: Sentence, hit: Slotted) -> Iterator[Slotted]:
+        """Yield a request for several things less what is excepted at its end: "make all cats red, except one"."""
+        references = hit.value.get("THINGS")
+        if references and references[-1].number is None and hit.end < len(text):
+            for less in self.things.less(text, hit.end, references):
+                yield Slotted(hit.value.put("THINGS", less.value), less.end, hit.cost + less.cost)
 
     def _any_frame(self, text: Sentence, at: int) -> Iterator[Slotted]:
         yield from self.clauses(text, at)

@@ -17,7 +17,8 @@ class Reference:
     """Which things of the picture a phrase means.
 
     `noun` is None for pronouns and for "one"; `words` are the adjectives, ordinals and sides said of it; `number` is
-    how many are meant, None for all of them; `kind` is the sort of pronoun; `where` and `without` narrow it down.
+    how many are meant, None for all of them; `kind` is the sort of pronoun; `where` and `without` narrow it down; so
+    many of them are `spared` ("all but one"); `owner` is whose they are ("his hat").
     """
 
     text: str
@@ -28,6 +29,8 @@ class Reference:
     definite: bool = True
     where: tuple[Spot, ...] = ()
     without: tuple[Reference, ...] = ()
+    spared: int = 0
+    owner: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)

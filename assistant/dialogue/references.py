@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import dist
 from pathlib import Path
 
 from eligen.assistant.dialogue.kinds import matching, noun_of, people
@@ -12,7 +14,7 @@ from eligen.assistant.dialogue.work import Missing, Unclear, Work
 from eligen.assistant.items import MOST
 from eligen.assistant.language.lexicon import Noun
 from eligen.assistant.plan import Add
-from eligen.tools.layout import Entity, Layout
+from eligen.tools.layout import Box, Entity, Layout
 
 RECENT = 3
 NOTHING = "There is nothing in the picture."
@@ -51,6 +53,11 @@ def invite(work: Work, reference: Reference) -> list[Entity]:
     return [entity for entity in work.layout.entities if entity.id in ids]
 
 
+def apart(one: Box, other: Box) -> float:
+    """Return how far the middles of two boxes are apart."""
+    return dist(one.centre, other.centre)
+
+
 class Resolver:
     """Resolves references in one layout."""
 
@@ -71,7 +78,8 @@ class Resolver:
                 raise
             found = invite(self.work, reference)
         out = {entity.id for entity in resolve(self.work, reference.without, self.layout)}
-        return [entity for entity in found if entity.id not in out]
+        left = [entity for entity in found if entity.id not in out]
+        return left[: -reference.spared] if reference.spared else left
 
     def picker(self, reference: Reference) -> Picker:
         """Return what narrows down candidates for a reference."""
@@ -106,9 +114,17 @@ class Resolver:
         still = [entity for entity in found if before.get(entity.id) == entity]
         if len(still) == wanted and len(still) < len(found) and not now:
             return still  # "make the white dog brown and the brown one white"
+        if owners := self._owners(reference):
+            return sorted(found, key=lambda entity: min(apart(entity.box, owner.box) for owner in owners))[:wanted]
         if not reference.definite or ("of" in said and said[0] not in ("the", "this", "that")):
             return found[-wanted:]
         raise Unclear(reference, found)
+
+    def _owners(self, reference: Reference) -> list[Entity]:
+        """Return whose a thing is said to be, nothing where that is not said or not clear."""
+        with suppress(Missing, Unclear):
+            return resolve(self.work, reference.owner, self.layout)
+        return []
 
     # --- pronouns
 

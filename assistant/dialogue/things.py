@@ -75,10 +75,21 @@ class ThingReader:
                 every = tuple(replace(reference, number=None) for reference in hit.value)
                 yield Slotted(every, end, hit.cost)
             for value, after, cost in [hit, *(Slotted(hit.value, end, hit.cost) for end in ends)]:
-                for start in self._exceptions(text, after):
-                    for without, end, extra in text.slot("THINGS", start):
-                        last = replace(value[-1], without=without, number=None)
-                        yield Slotted((*value[:-1], last), end, cost + extra)
+                for less in self.less(text, after, value):
+                    yield less._replace(cost=cost + less.cost)
+
+    def less(self, text: Sentence, at: int, references: tuple[Reference, ...]) -> Iterator[Slotted]:
+        """Yield references less what is excepted there: "but the cat", "except one"."""
+        *others, last = references
+        for start in self._exceptions(text, at):
+            if start < len(text) and (spared := number(text.tokens[start], self.lexicon)) is not None:
+                end = start + 3 if text.tokens[start + 1 : start + 3] == ["of", "them"] else start + 1
+                yield Slotted((*others, replace(last, spared=spared, number=None)), end, 0.0)
+            for without, end, extra in text.slot("THINGS", start) if start < len(text) else ():
+                of_them = [
+                    replace(one, noun=last.noun, kind=last.kind) if one.kind == "one" else one for one in without
+                ]
+                yield Slotted((*others, replace(last, without=tuple(of_them), number=None)), end, extra)
 
     def _exceptions(self, text: Sentence, at: int) -> list[int]:
         tokens, found = text.tokens, []
@@ -149,7 +160,21 @@ class ThingReader:
             ends.add(hit[1])
             words = (tokens[at + 1], *reference.words) if several else reference.words
             said = " ".join(tokens[at : hit[1]])
-            yield Slotted(replace(reference, text=said, words=words), hit[1], self._strangeness(hit[0], tokens, at))
+            owner, words = self._owner_in(tokens[at], words)
+            definite = reference.definite or bool(owner)
+            reference = replace(reference, text=said, words=words, owner=owner, definite=definite)
+            yield Slotted(reference, hit[1], self._strangeness(hit[0], tokens, at))
+
+    def _owner_in(self, first: str, words: tuple[str, ...]) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
+        """Return whose a thing is, by "his" or "the man's", and the words said of it without that."""
+        if first in self.lists.table("owners"):
+            return (Reference(first, kind=self.lists.table("owners")[first]),), words
+        for word in words:
+            noun = self.lexicon.nouns.get(word.removesuffix("'s")) if word.endswith("'s") else None
+            if noun is not None:
+                left = tuple(other for other in words if other != word)
+                return (Reference(f"the {noun.name}", noun),), left
+        return (), words
 
     def _reference(self, phrase: NounPhrase) -> Reference | None:
         """Return the reference that a noun phrase makes, None where it names no thing."""
@@ -209,4 +234,10 @@ class ThingReader:
 
     def _pointed(self, phrase: NounPhrase) -> bool:
         first = phrase.text.split()[0]
-        return phrase.definite or first in EVERY or " of " in phrase.text or "other" in phrase.text.split()
+        return (
+            phrase.definite
+            or first in self.lists.table("owners")
+            or first in EVERY
+            or " of " in phrase.text
+            or "other" in phrase.text.split()
+        )

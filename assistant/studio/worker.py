@@ -29,10 +29,11 @@ STOPPED, CUT_OFF = "stopped", "cut off when the studio ended"
 
 @dataclass(frozen=True)
 class Halted:
-    """A turn that came to nothing, and why; it can be sent again as it was."""
+    """A turn that came to nothing, why, and after how many turns; it can be sent again as it was."""
 
     work: Work
     why: str
+    after: int = 0
 
 
 class Worker:
@@ -66,7 +67,7 @@ class Worker:
             if self._session is None and (session_folder(self.name) / DATABASE).is_file():
                 session = self._open()
                 if session.unfinished is not None:
-                    self.halted.append(Halted(Work(text=session.unfinished, resumes=True), CUT_OFF))
+                    self._halt(Work(text=session.unfinished, resumes=True), CUT_OFF)
             yield self._session
 
     def changed(self) -> None:
@@ -85,7 +86,8 @@ class Worker:
     def stop(self) -> None:
         """Stop the turn under way and those that wait; each can be sent again."""
         with self.guard:
-            self.halted += [Halted(work, STOPPED) for work in self.waiting]
+            for work in self.waiting:
+                self._halt(work, STOPPED)
             self.waiting.clear()
             if self.running:
                 self.running.stopping.set()
@@ -97,6 +99,9 @@ class Worker:
             if self._session:
                 self._session.close()
                 self._session = None
+
+    def _halt(self, work: Work, why: str) -> None:
+        self.halted.append(Halted(work, why, len(self._session.turns) if self._session else 0))
 
     def _begin(self, work: Work) -> None:
         self.running = Running(work)
@@ -118,7 +123,7 @@ class Worker:
             why = f"something went wrong, which is a fault of this program: {type(error).__name__}: {error}"
         with self.guard:
             if why:
-                self.halted.append(Halted(running.work, why))
+                self._halt(running.work, why)
             self.running = None
             if self.waiting:
                 self._begin(self.waiting.popleft())
