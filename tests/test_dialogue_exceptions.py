@@ -1,8 +1,10 @@
 """The rules planner and things that belong to others, that are spared, and that lie on others flat."""
 
 import pytest
-from dialogues import PARK, Talk, entity, told
+from dialogues import PARK, PLANNER, Talk, entity, told
 
+from eligen.assistant.context import Context
+from eligen.assistant.plan import Compose
 from eligen.tools.layout import Layout
 
 PARTY = Layout(
@@ -49,6 +51,8 @@ def test_whose_things_are_and_which_are_spared(text: str, wanted: str):
         ("add two lamps, one left and one right of the car", "add 1 a lamp @left car-1; add 1 a lamp @right car-1"),
         ("hide the cat behind the tree", "move cat-1 @behind tree-1"),
         ("hide the cat", "remove cat-1"),
+        ("nah the tree is too big", "resize tree-1 0.71"),
+        ("add two cups (red and white) on the left", "add 1 a red cup @left; add 1 a white cup @left"),
         ("the dogs are too close together", "move dog-1 by -0.0569,0; move dog-2 by 0.0569,0"),
     ],
     ids=lambda value: value[:40],
@@ -71,3 +75,21 @@ def test_a_logo_lies_within_what_it_is_put_on_and_a_cat_stands_upon_it():
     car, logo, cat = (talk.layout.entity(name).box for name in ("car-1", "logo-1", "cat-1"))
     assert logo.intersection(car) == pytest.approx(logo.area)
     assert cat.y1 < (car.y0 + car.y1) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "prompts"),
+    [
+        ("three balloons, red, blue and yellow, over a house", ["a red balloon", "a blue balloon", "a yellow balloon"]),
+        ("two cars: red and green, next to a tree", ["a red car", "a green car"]),
+        ("two balls, red and blue cubes", ["a ball", "a ball"]),
+        ("ok so i need a poster: a rocket flying over a city at night", ["a rocket flying"]),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_first_pictures_with_a_colour_for_each(text: str, prompts: list[str]):
+    (compose,) = PLANNER.plan(text, Context()).edits
+    assert isinstance(compose, Compose)
+    shown = [entity.prompt for entity in compose.layout.entities]
+    assert [prompt for prompt in shown if prompt in prompts] == prompts
+    assert not any("poster" in prompt for prompt in shown)

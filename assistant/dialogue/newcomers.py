@@ -11,6 +11,7 @@ from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import number
+from eligen.assistant.language.traits import read_palette
 
 REACH = 12
 BARE = 0.3
@@ -34,7 +35,8 @@ class NewcomerReader:
         while open_ends:
             done, start, cost = open_ends.pop()
             for new, end, extra in text.slot("NEW", start):
-                listed = Slotted((*done, new), end, cost + extra)
+                each, end = self._each(text, new, end)
+                listed = Slotted((*done, *each), end, cost + extra)
                 found.append(listed)
                 joined = end
                 while joined < len(text) and text.tokens[joined] in JOINERS:
@@ -42,6 +44,15 @@ class NewcomerReader:
                 if joined > end and len(listed.value) < REACH:
                     open_ends.append(Slotted(listed.value, joined, listed.cost))
         yield from sorted(found, key=lambda hit: -hit.end)
+
+    def _each(self, text: Sentence, new: Newcomer, end: int) -> tuple[list[Newcomer], int]:
+        """Return "three balloons, red, blue and yellow" as three of their own, others as they are, and the end."""
+        several = new.numbered and new.count > 1 and end < len(text)
+        palette = read_palette(text.tokens, end, new.count, self.lexicon) if several else None
+        if palette is None:
+            return [new], end
+        _, colours, length = palette
+        return [replace(new, count=1, words=(*new.words, colour)) for colour in colours], end + length
 
     def newcomer(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read one noun phrase for new things, with what is said of them behind it."""

@@ -36,8 +36,8 @@ class Chunker:
         chunks: list[Chunk] = []
         at = self._request(tokens)
         steps: tuple[Callable[..., tuple[str, Any, int] | None], ...] = (
-            self._mark, self._style, self._trait, self._comparison, self._fixed, self._zone, self._moment,
-            self._writing, self._joint, self._verb_before_object, self._noun, self._single,
+            self._palette, self._mark, self._style, self._trait, self._comparison, self._fixed, self._zone,
+            self._moment, self._writing, self._joint, self._verb_before_object, self._noun, self._single,
         )  # fmt: skip
         while at < len(tokens):
             kind, value, length = next(hit for step in steps if (hit := step(tokens, at, chunks)))
@@ -57,6 +57,11 @@ class Chunker:
                 at += hit[1]
             else:
                 break
+        medium = tokens[at + 1 : at + 2] if tokens[at : at + 1] == ["a"] else tokens[at : at + 1]
+        named = bool(medium) and medium[0] in self.lexicon.set("media")
+        colon = at + tokens[at : at + 1].count("a") + 1
+        if named and tokens[colon : colon + 1] == [":"]:
+            return colon + 1
         return at if found else 0
 
     def _names_a_thing(self, tokens: Sequence[str], at: int) -> bool:
@@ -74,6 +79,12 @@ class Chunker:
         first = not chunks or all(chunk.kind in OPENING for chunk in chunks)
         last = chunks[-1].kind if chunks else ""
         return styles.read(tokens, at, self.lexicon, opening=first, apart=first or last in ("comma", "stop"))
+
+    def _palette(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
+        """Read ", red, blue and yellow" right behind three things."""
+        phrase = chunks[-1].value if chunks and chunks[-1].kind == "noun" else None
+        several = phrase is not None and phrase.numbered and phrase.count > 1
+        return traits.read_palette(tokens, at, phrase.count, self.lexicon) if several else None
 
     def _trait(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read "all different colours" behind a noun."""

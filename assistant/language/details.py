@@ -39,6 +39,14 @@ class DetailReader:
         traits.differ(group, chunk.value)
         self.scene.explain(chunk.text, f"how the {group.count} {plural(group.noun.name)} look")
 
+    def palette(self, chunk: Chunk) -> None:
+        """Give each of the things before it a colour of its own."""
+        group = self.scene.things[-1]
+        group.tell_apart(0, ())
+        for member, colour in zip(group.own, chunk.value, strict=False):
+            member.append(colour)
+        self.scene.explain(chunk.text, f"one colour for each of the {group.count} {plural(group.noun.name)}")
+
     def writing(self, chunk: Chunk) -> None:
         """Read "says hello" and "made of glass" as the last thing's own."""
         clause = self.reading.clause

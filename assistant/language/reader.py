@@ -68,6 +68,7 @@ class SceneReader:
             "than": counts.than,
             "describe": details.describe,
             "trait": details.trait,
+            "palette": details.palette,
             "writing": details.writing,
             "depth": details.depth,
             "height": details.height,

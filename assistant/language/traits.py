@@ -8,6 +8,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from eligen.assistant.language.lexicon import Lexicon
     from eligen.assistant.language.scene import Thing
 
 COLOURS = ("red", "blue", "yellow", "green", "orange", "purple", "pink", "white", "black", "brown", "grey", "turquoise")
@@ -38,6 +39,21 @@ def read(tokens: Sequence[str], at: int) -> tuple[str, Any, int] | None:
         return None
     of = "colour" if found["colour"] else "size" if found["size"] else ""
     return "trait", Trait(of, bool(found["other"])), len(found[0].split())
+
+
+def read_palette(tokens: Sequence[str], at: int, count: int, lexicon: Lexicon) -> tuple[str, Any, int] | None:
+    """Return the chunk of ", red, blue and yellow" behind three things: a colour for each, and no noun after them."""
+    if tokens[at] not in (",", ":", "(", "-", "in"):
+        return None
+    end, colours = at + 1, list[str]()
+    while end < len(tokens) and len(colours) < count and lexicon.is_colour(tokens[end]):
+        colours.append(tokens[end])
+        end += 1
+        while len(colours) < count and tokens[end : end + 1] in ([","], ["and"]):
+            end += 1
+    if len(colours) < max(count, 2) or (end < len(tokens) and lexicon.longest(tokens, end)):
+        return None
+    return "palette", colours, end + (tokens[end : end + 1] == [")"]) - at
 
 
 def coloured_differently(thing: Thing, said: str) -> None:
