@@ -83,8 +83,9 @@ class Chunker:
     def _palette(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read ", red, blue and yellow" right behind three things."""
         phrase = chunks[-1].value if chunks and chunks[-1].kind == "noun" else None
-        several = phrase is not None and phrase.numbered and phrase.count > 1
-        return traits.read_palette(tokens, at, phrase.count, self.lexicon) if several else None
+        if phrase is None or not phrase.numbered or phrase.count < 2:
+            return None
+        return traits.read_palette(tokens, at, phrase.count, self.lexicon)
 
     def _trait(self, tokens: Sequence[str], at: int, chunks: list[Chunk]) -> tuple[str, Any, int] | None:
         """Read "all different colours" behind a noun."""
