@@ -93,3 +93,38 @@ def test_first_pictures_with_a_colour_for_each(text: str, prompts: list[str]):
     shown = [entity.prompt for entity in compose.layout.entities]
     assert [prompt for prompt in shown if prompt in prompts] == prompts
     assert not any("poster" in prompt for prompt in shown)
+
+
+FARM = Layout(
+    prompt="two kids, a fox and a plant on a desk",
+    entities=(
+        entity("kid-1", "a kid", 0.5, 0.5, 0.6, 0.8),
+        entity("kid-2", "a kid", 0.7, 0.6, 0.8, 0.9),
+        entity("fox-1", "a fox", 0.1, 0.6, 0.3, 0.9),
+        entity("desk-1", "a desk", 0.3, 0.5, 0.5, 0.9),
+        entity("plant-1", "a plant", 0.35, 0.3, 0.45, 0.5),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("kids should be on the left side", "move kid-1+kid-2 @left"),
+        ("fox sits below the desk", "move fox-1 @below desk-1"),
+        ("the plant is in the way, move it to the right", "move plant-1 by 0.15,0"),
+        ("kids in a row", "move kid-1 by 0,0.1"),
+        ("give the fox a top hat", "add 1 a top hat @on fox-1"),
+        ("add kids on the left", "add 3 a kid @left"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_what_is_there_is_meant_without_an_article(text: str, wanted: str):
+    assert told(Talk(FARM).say(text)) == wanted
+
+
+def test_what_is_to_be_kept_comes_back_when_it_was_removed_just_now():
+    talk = Talk(FARM)
+    talk.say("hide the plant")
+    assert told(talk.say("no wait, keep the plant")) == "undo 1"
+    assert told(talk.say("keep the plant")) == "-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import adorn, does, things
+from eligen.assistant.dialogue.actions import adorn, does, ids, things
 from eligen.assistant.dialogue.kinds import noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.picks import distance
@@ -31,6 +31,10 @@ def add(work: Work, request: Request) -> None:
             add(work, request.put("PLACE", replace(spot, of=(here,))))
         return
     but = request.get("but")
+    if spot is not None and (there := _there_already(work, request)):
+        work.do(Move(ids=ids(there), place=place(work, spot, there)))
+        work.attend(ids(there))
+        return
     for newcomer in request.get("NEWS"):
         newcomer = replace(newcomer, words=(*newcomer.words, *but.words)) if but else newcomer
         if request.loose and not _is_listed(newcomer) and newcomer.text.split()[0] in newcomer.name.split()[:1]:
@@ -40,6 +44,17 @@ def add(work: Work, request: Request) -> None:
         else:
             added += work.do(fitting(work, new_of(work, newcomer, request.get("PLACE"))))
     work.attend(added)
+
+
+def _there_already(work: Work, request: Request) -> list[Entity]:
+    """Return the kids that "kids should be on the left" means: those there, where nothing says that they are new."""
+    first: Newcomer = request.get("NEWS")[0]
+    word = first.text.split()[0]
+    bare = word not in work.lists.lexicon.set("determiners") | {"a", "an"} and not (first.numbered or first.more)
+    if len(request.get("NEWS")) > 1 or not bare or not request.text.startswith(first.text):
+        return []
+    shows = work.prompts.shows
+    return [entity for entity in examples(work, first) if all(shows(entity.prompt, look) for look in first.words)]
 
 
 @does("more of")
@@ -150,5 +165,5 @@ def give(work: Work, request: Request) -> None:
 
 
 def _worn(work: Work, owner: Entity, newcomer: Newcomer) -> Place:
-    worn = newcomer.noun is not None and newcomer.noun.name in work.lists.lexicon.set("worn_on_head")
+    worn = newcomer.noun is not None and newcomer.noun.name.split()[-1] in work.lists.lexicon.set("worn_on_head")
     return Place(relation="on" if worn else "next", of=(owner.id,))
