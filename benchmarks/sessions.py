@@ -24,6 +24,7 @@ from benchmarks.edits import Script, nouns_of, recognised
 from benchmarks.eye import Eye, trained
 from eligen.assistant.context import Context
 from eligen.assistant.plan import Plan
+from eligen.assistant.routing import steps as steps_of
 from eligen.assistant.session import Session
 from eligen.tools.generation import OnStep, Painted, Painter
 from eligen.tools.measures import difference_outside, seam
@@ -62,7 +63,10 @@ class Timed:
 
 @dataclass
 class Course:
-    """What was measured of one session, a number a turn; of entities, what an eye recognises."""
+    """What was measured of one session, a number a turn; of entities, what an eye recognises.
+
+    At `first`, at `last`, and where the last layout is painted `anew`, at once.
+    """
 
     seconds: list[float] = field(default_factory=list)
     painting: list[float] = field(default_factory=list)
@@ -71,6 +75,7 @@ class Course:
     seams: list[float] = field(default_factory=list)
     first: list[bool] = field(default_factory=list)
     last: list[bool] = field(default_factory=list)
+    anew: list[bool] = field(default_factory=list)
     reopening: float = 0.0
 
     def __str__(self) -> str:
@@ -78,7 +83,7 @@ class Course:
         return (
             f"{len(self.seconds):<6} {mean(self.seconds):<14.2f} {rest:<12.3f} {max(self.bytes[1:]):<17} "
             f"{max(self.differences):<8} {mean(self.seams):<5.2f} {self.reopening:<10.3f} "
-            f"{sum(self.first)} of {len(self.first)}, {sum(self.last)} of {len(self.last)}"
+            f"{sum(self.first)} of {len(self.first)}, {sum(self.last)} of {len(self.last)}, {sum(self.anew)} anew"
         )
 
 
@@ -98,6 +103,9 @@ def hold(painter: Painter, eye: Eye | None, *, turns: int, steps: int | None, se
             if eye and number in (0, turns) and session.picture and session.layout:
                 seen = recognised(eye, nouns, Image.open(session.picture), session.layout)
                 course.first, course.last = (seen, seen) if number == 0 else (course.first, seen)
+        if eye and session.layout:
+            (step, *_) = steps_of(None, session.layout, (), picture=None, settings=session.settings)
+            course.anew = recognised(eye, nouns, painter.paint(step.request).image, session.layout)
     start = perf_counter()
     Session.open(f"bench-{seed}", **settings).close()
     course.reopening = perf_counter() - start
@@ -141,8 +149,11 @@ def main() -> None:
         for seed in range(options.sessions):
             courses.append(hold(painter, eye, turns=options.turns, steps=options.steps, seed=seed))
             print(f"{seed:<8} {courses[-1]}", flush=True)
-    first, last = [ok for c in courses for ok in c.first], [ok for c in courses for ok in c.last]
-    print(f"recognised at first {100 * mean(first):.0f} %, at last {100 * mean(last):.0f} %")
+    first, last, anew = ([ok for c in courses for ok in getattr(c, name)] for name in ("first", "last", "anew"))
+    print(
+        f"recognised at first {100 * mean(first):.0f} %, at last {100 * mean(last):.0f} %, "
+        f"in the last layouts painted at once {100 * mean(anew):.0f} %"
+    )
 
 
 if __name__ == "__main__":
