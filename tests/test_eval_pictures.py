@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from eligen.assistant.evaluation import pages
 from eligen.assistant.evaluation.evaluators import get_evaluator
 from eligen.assistant.evaluation.evaluators.base import Course
 from eligen.assistant.evaluation.evaluators.entities import Agreement, Entities
@@ -23,7 +24,7 @@ from eligen.assistant.evaluation.scenarios import Scenario
 from eligen.assistant.pictures import Pictures
 from eligen.assistant.turns import Finding, Verdict
 from eligen.tools.errors import UserError
-from eligen.tools.layout import Box, Entity, Layout
+from eligen.tools.layout import Box, Entity, Layout, StyleImage
 from eligen.tools.profiles import MINI, Profile
 
 SIDE = 64
@@ -211,3 +212,9 @@ def test_pictures_are_nearer_to_their_like(tmp_path: Path, clip: str):
         assert one < other / 3
     few = list(Quality(against=str(tmp_path / "alike"), clip=clip).gather(made[:3]))
     assert whys(few) == {"3 pictures are too few: at least 8"}
+
+
+def test_a_report_shows_turns_in_a_reference_s_style(tmp_path: Path):
+    styled = ONE.model_copy(update={"style_images": (StyleImage(image="0" * 64),)})
+    made = course(tmp_path, {"picture": drawn(), "layout": styled})
+    assert pages._drawn(Pictures(tmp_path), None, made.played.turns[0]).startswith("data:image/webp;base64,")

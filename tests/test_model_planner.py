@@ -19,7 +19,7 @@ from eligen.assistant.context import Context, Message
 from eligen.assistant.edits import apply
 from eligen.assistant.plan import Add, Compose, Describe, Option, Plan, Question, Remove, Style, Transfer, Undo
 from eligen.tools.errors import ModelOutputError, UserError
-from eligen.tools.layout import Entity, Layout
+from eligen.tools.layout import Entity, Layout, StyleImage
 
 CAT = Entity(id="cat-1", prompt="a cat", box=(0.4, 0.4, 0.6, 0.8), mask="0" * 64)
 DOG = Entity(id="dog-1", prompt="a dog", box=(0.1, 0.4, 0.3, 0.8))
@@ -217,6 +217,16 @@ def test_a_model_sees_the_picture_with_its_boxes_and_the_attachments(tmp_path: P
     assert picture.width == 512
     assert len(picture.getcolors(2**20)) > 2
     assert photo.size == (768, 38)
+
+
+def test_a_model_sees_a_picture_whose_references_lie_elsewhere(tmp_path: Path):
+    """In a session reference pictures are hashes; what the model is shown are numbered boxes."""
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "now.png")
+    alike = tuple(entity.model_copy(update={"reference": "0" * 64}) for entity in PETS.entities)
+    styled = PETS.model_copy(update={"entities": alike, "style_images": (StyleImage(image="1" * 64),)})
+    model = Scripted(answer(BLUE))
+    ModelPlanner(model).plan("make the cat blue", Context(layouts=(styled,), picture=str(tmp_path / "now.png")))
+    assert model.asked[0][0][1].images[0].width == 512
 
 
 def test_a_model_without_vision_plans_from_the_layout_and_says_so_once(tmp_path: Path):

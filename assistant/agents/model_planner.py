@@ -123,8 +123,8 @@ def _images(context: Context) -> Iterator[Image.Image]:
     if context.picture is not None and context.layout is not None:
         from eligen.tools.overlay import draw_layout
 
-        bare = tuple(entity.model_copy(update={"mask": None}) for entity in context.layout.entities)
-        layout = context.layout.model_copy(update={"entities": bare})
+        bare = tuple(e.model_copy(update={"mask": None, "reference": None}) for e in context.layout.entities)
+        layout = context.layout.model_copy(update={"entities": bare, "style_images": ()})
         yield draw_layout(open_image(Path(context.picture)), layout)
     for path in context.attachments[:MOST_ATTACHMENTS]:
         image = open_image(Path(path)).convert("RGB")

@@ -118,7 +118,8 @@ def _drawn(pictures: Pictures, case: CaseReport, turn: PlayedTurn) -> str:
     from eligen.tools.overlay import draw_layout
 
     bare = tuple(entity.model_copy(update={"mask": None, "reference": None}) for entity in turn.layout.entities)
-    drawn = draw_layout(pictures.open(turn.picture), turn.layout.model_copy(update={"entities": bare}))
+    layout = turn.layout.model_copy(update={"entities": bare, "style_images": ()})  # a report keeps no other pictures
+    drawn = draw_layout(pictures.open(turn.picture), layout)
     drawn.thumbnail((SIDE, 4 * SIDE))
     buffer = BytesIO()
     drawn.save(buffer, format="WEBP", quality=QUALITY)
