@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from browser import Page, window
+from browser import PRESS, Page, window
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 from served import Studio
@@ -69,8 +69,7 @@ def tour(page: Page, folder: Path) -> None:
     page.press("Stop")
     page.says("Stopped.")
     page.steps(20)
-    page.tab("Settings")
-    page.press("4")
+    page.until(lambda: page.tab("Settings") or page.driver.execute_script(PRESS, "4", "button:enabled"), "four a turn")
     page.tab("Things")
     page.say("make the car yellow")
     page.until(lambda: len(page.versions()) == 7 and not page.busy, "four pictures")
