@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.eye import Eye, trained
+from benchmarks.eye import STEPS, Eye, trained
 from benchmarks.figures import Figure, Values, difference, mean, share
 from benchmarks.layouts import Case, make_cases
 from eligen.tools.generation import Painter
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--model-dir", type=Path, help="another folder of weights")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--eye-steps", type=int, default=STEPS, help="how long the eye was or is trained")
     parser.add_argument("--cfg", type=float)
     parser.add_argument("--pictures", type=Path, help="keep the pictures in a folder, and take from it what it has")
     parser.add_argument("--json", type=Path, help="write all figures, and each picture's")
@@ -169,7 +170,7 @@ def main() -> None:
     options = parser.parse_args()
     painter = Painter(profile=get_profile(options.profile, model_dir=options.model_dir))
     side, world = painter.profile.width, World()
-    eye = trained(world, NOUNS, side)
+    eye = trained(world, NOUNS, side, options.eye_steps)
     cases = make_cases(world, NOUNS, options.count, side)
     pictures: dict[str, list[Image.Image]] = {DRAWN: [case.truth for case in cases]} | {name: [] for name in CONTROLS}
     verdicts: dict[str, list[Verdict]] = {name: [] for name in pictures}

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.drawing import ErringPainter
 from benchmarks.edits import write_sheet
-from benchmarks.eye import Eye, trained
+from benchmarks.eye import STEPS, Eye, trained
 from benchmarks.figures import Figure, difference, share
 from benchmarks.layouts import Case, visible
 from eligen.assistant.agents.critic import Eye as CriticsEye
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--drawn", action="store_true", help="by a painter that draws, and errs")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--eye-steps", type=int, default=STEPS, help="how long the eye was or is trained")
     parser.add_argument("--sheet", type=Path, help=f"where the first {SHOWN} first tries go, and what was kept below")
     options = parser.parse_args()
     profile = get_profile(options.profile, model_dir=options.model_dir)
@@ -171,7 +172,7 @@ def main() -> None:
     assert isinstance(critics, PairEye), f"profile {profile.name} has no CLIP pair to judge with"
     nouns, side = len(critics.namer.vocabulary.nouns), profile.width
     cases = hard_cases(world, nouns, options.count, side)
-    eye = None if options.drawn else trained(world, nouns, side)
+    eye = None if options.drawn else trained(world, nouns, side, options.eye_steps)
     outcomes = []
     with TemporaryDirectory() as folder:
         os.environ[HOME_VARIABLE] = folder

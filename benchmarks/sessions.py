@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.edits import Script, nouns_of, recognised
-from benchmarks.eye import Eye, trained
+from benchmarks.eye import STEPS, Eye, trained
 from eligen.assistant.context import Context
 from eligen.assistant.plan import Plan
 from eligen.assistant.routing import steps as steps_of
@@ -138,10 +138,11 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--eye-steps", type=int, default=STEPS, help="how long the eye was or is trained")
     options = parser.parse_args()
     painter = Painter(profile=get_profile(options.profile))
     assert painter.vocabulary is not None, "sessions are scripted in a vocabulary's nouns"
-    eye = trained(World(), len(painter.vocabulary.nouns), painter.profile.width)
+    eye = trained(World(), len(painter.vocabulary.nouns), painter.profile.width, options.eye_steps)
     print("session  turns  seconds a turn  not painting  most bytes a turn  outside  seam  reopening  recognised")
     courses: list[Course] = []
     with TemporaryDirectory() as folder:

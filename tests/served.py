@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+PATIENCE = 120
+
 
 class Studio:
     """`eligen ui` in a process of its own."""
@@ -26,6 +28,12 @@ class Studio:
         with log.open("w") as out:
             self.process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, env=environment)
         self.address = f"http://127.0.0.1:{self.port}"
+
+    def wait(self) -> None:
+        """Return when it serves; AssertionError with its log when it ends or takes too long."""
+        while not self.serves():
+            assert time.monotonic() - self.began < PATIENCE, self.log.read_text()
+            time.sleep(0.1)
 
     def serves(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()

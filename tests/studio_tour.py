@@ -84,8 +84,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["ELIGEN_HOME"] = home
         studio = Studio(Path(home) / "studio.log", steps=20)
-        while not studio.serves():
-            time.sleep(0.1)
+        studio.wait()
         try:
             with window(studio.address, Path(home) / "downloads", Path(home) / "profile") as page:
                 waits(page, studio)

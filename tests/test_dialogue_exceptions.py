@@ -128,3 +128,6 @@ def test_what_is_to_be_kept_comes_back_when_it_was_removed_just_now():
     talk.say("hide the plant")
     assert told(talk.say("no wait, keep the plant")) == "undo 1"
     assert told(talk.say("keep the plant")) == "-"
+    talk.say("remove the plant and make the fox white")
+    assert told(talk.say("no, keep the plant")) == "add 1 a plant @box"
+    assert talk.layout.entity("fox-1").prompt == "a white fox"

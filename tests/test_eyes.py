@@ -44,7 +44,8 @@ def said(*rows: tuple[bool, bool, bool]) -> str:
 
 def test_a_language_model_is_shown_the_picture_and_the_numbered_boxes():
     model = Model(said((True, True, False), (False, False, False)))
-    cat, dog = ModelEye(model).look(WHITE, [CAT, DOG])
+    named = CAT.model_copy(update={"reference": "0" * 64})  # in a session, of which the eye has no files
+    cat, dog = ModelEye(model).look(WHITE, [named, DOG])
     assert (cat.id, cat.present, cat.placed, cat.attributes, cat.ok) == ("cat-1", True, True, False, False)
     assert (dog.id, dog.present, dog.score) == ("dog-1", False, 0.0)
     (message,) = model.asked

@@ -46,9 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def studio(home: Path) -> Iterator[Studio]:
     opened = Studio(home / "studio.log", STEPS)
-    while not opened.serves():
-        assert time.monotonic() - opened.began < 120, opened.log.read_text()
-        time.sleep(0.1)
+    opened.wait()
     yield opened
     opened.process.send_signal(signal.SIGTERM)
     opened.process.wait(20)

@@ -156,6 +156,11 @@ class Layout(Value):
                 return entity
         raise KeyError(entity_id)
 
+    def without_files(self) -> Layout:
+        """Return the layout without masks and reference pictures, for where their files are not to be opened."""
+        bare = tuple(entity.model_copy(update={"mask": None, "reference": None}) for entity in self.entities)
+        return self.model_copy(update={"entities": bare, "style_images": ()})
+
 
 def fresh_id(noun: str, taken: Iterable[str]) -> str:
     """Return the first free id such as `dog-1` for a noun."""

@@ -153,8 +153,7 @@ class ModelEye:
         """Return a finding for each entity; ModelOutputError when the model gives no usable answer twice."""
         from eligen.tools.overlay import draw_layout
 
-        bare = tuple(entity.model_copy(update={"mask": None}) for entity in entities)
-        numbered = draw_layout(image, Layout(prompt="", entities=bare))
+        numbered = draw_layout(image, Layout(prompt="", entities=tuple(entities)).without_files())
         things = [{"number": n, "prompt": entity.prompt} for n, entity in enumerate(entities, start=1)]
         message = ChatMessage("user", render("critic", things=things), (image.convert("RGB"), numbered))
         return self._asked(message, Look, partial(_findings, entities=entities))

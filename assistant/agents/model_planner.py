@@ -123,9 +123,7 @@ def _images(context: Context) -> Iterator[Image.Image]:
     if context.picture is not None and context.layout is not None:
         from eligen.tools.overlay import draw_layout
 
-        bare = tuple(e.model_copy(update={"mask": None, "reference": None}) for e in context.layout.entities)
-        layout = context.layout.model_copy(update={"entities": bare, "style_images": ()})
-        yield draw_layout(open_image(Path(context.picture)), layout)
+        yield draw_layout(open_image(Path(context.picture)), context.layout.without_files())
     for path in context.attachments[:MOST_ATTACHMENTS]:
         image = open_image(Path(path)).convert("RGB")
         image.thumbnail((ATTACHMENT_SIDE, ATTACHMENT_SIDE))

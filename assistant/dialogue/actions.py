@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from eligen.assistant.dialogue.kinds import matching, noun_of
@@ -139,16 +138,12 @@ def unsaid(work: Work, request: Request) -> None:
     work.otherwise = "Tell me what to add or to change."
 
 
-@does("keep", "nothing")
+@does("nothing")
 def nothing(work: Work, request: Request) -> None:
-    """Do nothing; what is spoken of is what "it" means from now on. What was removed just now comes back."""
+    """Do nothing; what is spoken of is what "it" means from now on."""
     references: Any = request.get("THINGS")
     try:
         if references:
             work.attend(ids(resolve(work, references)))
-    except Missing:
-        with suppress(Missing, Unclear):
-            if work.past and not work.edits and resolve(work, references, work.past[-1]):
-                work.undo(1)
-    except Unclear:
+    except (Missing, Unclear):
         return

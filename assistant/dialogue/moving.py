@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from eligen.assistant.dialogue.actions import IT, does, ids, things, together
+from eligen.assistant.dialogue.actions import IT, does, ids, nothing, things, together
 from eligen.assistant.dialogue.kinds import name, noun_of
 from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Request, Spot, Way
 from eligen.assistant.dialogue.places import home, moves, place
 from eligen.assistant.dialogue.references import resolve
-from eligen.assistant.dialogue.work import Missing, Refused, Work
+from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work
 from eligen.assistant.plan import Add, LayoutEdit, Move, Place
 from eligen.tools.layout import Entity
 
@@ -106,15 +107,30 @@ def _undoes_removal(work: Work, request: Request) -> bool:
     here = {entity.id for entity in work.layout.entities}
     if references[0].kind not in SINGULAR | {"them"} or not last or here & set(last):
         return False
-    gone = [entity for entity in map(work.entity, last) if entity is not None]
+    _return(work, [entity for entity in map(work.entity, last) if entity is not None])
+    return True
+
+
+def _return(work: Work, gone: Sequence[Entity]) -> None:
+    """Bring back what was removed: by going back if nothing else was changed then, else by adding it again."""
     before = work.past[-1] if work.past else None
     if not work.edits and before is not None:
-        rest = before.model_copy(update={"entities": tuple(e for e in before.entities if e.id not in last)})
+        rest = before.model_copy(update={"entities": tuple(e for e in before.entities if e not in gone)})
         if rest.model_copy(update={"prompt": work.layout.prompt}) == work.layout:
             work.undo(1)
-            return True
+            return
     together(work, [Add(prompt=entity.prompt, place=Place(box=entity.box)) for entity in gone])
-    return True
+
+
+@does("keep")
+def keep(work: Work, request: Request) -> None:
+    """Leave things as they are; what was removed just now comes back."""
+    nothing(work, request)
+    with suppress(Missing, Unclear):
+        here, kept = {entity.id for entity in work.layout.entities}, request.get("THINGS") or ()
+        before = resolve(work, kept, work.past[-1]) if work.past else []
+        if gone := [entity for entity in before if entity.id not in here]:
+            _return(work, gone)
 
 
 def _bring_back(work: Work, reference: Reference, missing: Missing) -> None:

@@ -117,9 +117,7 @@ def _drawn(pictures: Pictures, case: CaseReport, turn: PlayedTurn) -> str:
         return ""
     from eligen.tools.overlay import draw_layout
 
-    bare = tuple(entity.model_copy(update={"mask": None, "reference": None}) for entity in turn.layout.entities)
-    layout = turn.layout.model_copy(update={"entities": bare, "style_images": ()})  # a report keeps no other pictures
-    drawn = draw_layout(pictures.open(turn.picture), layout)
+    drawn = draw_layout(pictures.open(turn.picture), turn.layout.without_files())
     drawn.thumbnail((SIDE, 4 * SIDE))
     buffer = BytesIO()
     drawn.save(buffer, format="WEBP", quality=QUALITY)
