@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
