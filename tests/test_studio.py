@@ -36,6 +36,7 @@ from eligen.tools.layout import Box
 from eligen.tools.profiles import get_profile
 from eligen.tools.requestfiles import read_request
 from eligen.tools.requests import GenerateRequest
+from eligen.ui import settings
 
 BOX = Box(x0=0.1, y0=0.2, x1=0.5, y1=0.6)
 FIRST = "a red cat to the left of a blue car on a meadow"
@@ -540,3 +541,30 @@ def test_where_others_can_visit_nobody_sees_or_guesses_a_session(host: str, loca
     assert studio.local == local
     assert (painted.name in studio.sessions) == local
     assert (len(studio.fresh_name()) == 32) == (not local)
+
+
+# -- widgets that come back with their tab are told as changed
+
+
+@pytest.mark.parametrize(("typed", "painted_again"), [(3, []), (None, []), (4, [4])])
+def test_a_seed_that_is_there_already_paints_nothing(
+    typed: int | None, painted_again: list[int], painted: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    seeds: list[int] = []
+    monkeypatch.setattr(painted, "repaint", seeds.append)
+    monkeypatch.setattr(settings.st, "session_state", {"seed": typed})
+    settings.reseed(painted, "seed", 3)
+    assert seeds == painted_again
+
+
+@pytest.mark.parametrize(("profile", "steps"), [("mini", 7), ("flux-dev", None)])
+def test_only_another_profile_sets_the_steps_back(
+    profile: str, steps: int | None, desk_at: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+):
+    desk = desk_at()
+    desk.choose(steps=7)
+    monkeypatch.setattr(desk.engine, "start", lambda: None)
+    told = settings.bound(desk, "profile", steps=None)
+    monkeypatch.setattr(settings.st, "session_state", {told["key"]: profile})
+    told["on_change"]()
+    assert (desk.choices.profile, desk.choices.steps) == (profile, steps)

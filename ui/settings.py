@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -48,9 +49,17 @@ def settings(studio: Studio, desk: Desk) -> None:
 
 
 def bound(desk: Desk, name: str, **also: Any) -> dict[str, Any]:
-    """Return a widget's key and what happens when it changes: one of the choices becomes its value."""
+    """Return a widget's key and what happens when it changes: one of the choices becomes its value.
+
+    A widget that comes back with its tab may be told as changed although it is not; then nothing happens.
+    """
     key = f"{name}-{desk.name}-{desk.choices.profile}"
-    return {"key": key, "on_change": lambda: desk.choose(**{name: st.session_state[key]}, **also)}
+
+    def changed() -> None:
+        if (value := st.session_state[key]) != getattr(desk.choices, name):
+            desk.choose(**{name: value}, **also)
+
+    return {"key": key, "on_change": changed}
 
 
 def failed(desk: Desk) -> None:
@@ -71,7 +80,8 @@ def seed(desk: Desk) -> None:
     shown = desk.choices.seed if current is None else current.seed
     number, dice, lock = st.columns([3, 1, 1], vertical_alignment="bottom")
     key = f"seed-{desk.name}-{desk.history.head}-{shown}"
-    number.number_input("Seed", 0, 2**31 - 1, shown, 1, key=key, placeholder="any", on_change=lambda: reseed(desk, key))
+    typed = partial(reseed, desk, key, shown)
+    number.number_input("Seed", 0, 2**31 - 1, shown, 1, key=key, placeholder="any", on_change=typed)
     if dice.button("", icon=":material/casino:", key="dice", help="Another seed", disabled=not desk.idle):
         planted(desk, secrets.randbelow(2**31))
         st.rerun()
@@ -82,9 +92,9 @@ def seed(desk: Desk) -> None:
         st.rerun()
 
 
-def reseed(desk: Desk, key: str) -> None:
-    """Take the seed that was typed."""
-    if (typed := st.session_state[key]) is not None:
+def reseed(desk: Desk, key: str, shown: int | None) -> None:
+    """Take the seed that was typed, unless it is the one that is there."""
+    if (typed := st.session_state[key]) not in (None, shown):
         planted(desk, int(typed))
 
 
