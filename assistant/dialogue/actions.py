@@ -41,7 +41,10 @@ def ids(entities: Sequence[Entity]) -> tuple[str, ...]:
 
 @does("remove")
 def remove(work: Work, request: Request) -> None:
-    work.do(Remove(ids=ids(things(work, request))))
+    """Remove things; "no more shells, drop them all" says it twice."""
+    gone = bool(work.edits) and isinstance(work.edits[-1], Remove)
+    if not (gone and all(reference.kind == "them all" for reference in request.get("THINGS"))):
+        work.do(Remove(ids=ids(things(work, request))))
 
 
 @does("remove half")

@@ -17,7 +17,9 @@ from eligen.tools.layout import Entity
 
 SIZES = (1.0, 0.6, 0.4)
 BESIDE = frozenset(("left", "right", "above", "below"))
-LIKE = frozenset(("identical", "same", "similar"))
+DEFINITE = ("the ", "this ", "that ", "these ", "those ")
+SAME = "identical"
+LIKE = frozenset((SAME, "same", "similar"))
 
 
 @does("add")
@@ -55,6 +57,14 @@ def _there_already(work: Work, request: Request) -> list[Entity]:
         return []
     shows = work.prompts.shows
     return [entity for entity in examples(work, first) if all(shows(entity.prompt, look) for look in first.words)]
+
+
+@does("add twin")
+def add_twin(work: Work, request: Request) -> None:
+    """Add what is to be like one that is there: "a second lamp, identical to the first"."""
+    if any(new.text.startswith(DEFINITE) for new in request.get("NEWS")):
+        raise Refused(f'I do not know what to do with "{request.text}".')
+    add(work, request.put("NEWS", tuple(replace(new, words=(*new.words, SAME)) for new in request.get("NEWS"))))
 
 
 @does("more of")

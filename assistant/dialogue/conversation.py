@@ -29,7 +29,7 @@ from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import SINGULAR, Request
 from eligen.assistant.dialogue.messages import Spoken
 from eligen.assistant.dialogue.questions import MOST_OPTIONS, absent, described, do_you_mean, labels, shall_i_add, which
-from eligen.assistant.dialogue.reading import answers, asks, changing, readings
+from eligen.assistant.dialogue.reading import answers, asks, changing, readings, requests_in, without_remarks
 from eligen.assistant.dialogue.replies import told
 from eligen.assistant.dialogue.settling import settled
 from eligen.assistant.dialogue.wordlists import WordLists
@@ -94,7 +94,7 @@ class Conversation:
         work = replace(begin(self.context, self.lists), choices=self.choices, invited=self.invited)
         before = last_requests(self.context, self.lists)
         understood = False
-        for sentence in self.spoken:
+        for at, sentence in enumerate(self.spoken):
             found = self._likeliest(readings(sentence.tokens, self.lists.lexicon))
             if asks(sentence, self.lists.lexicon):
                 found = [one for one in found if answers(one)]
@@ -105,7 +105,8 @@ class Conversation:
             elif not found:
                 work.notices.append(f'not read: "{" ".join(sentence.tokens)}"')
             if found:
-                work, done = self._best(work, before, found)
+                later = requests_in(self.spoken[at + 1 :], self.lists.lexicon)
+                work, done = self._best(work, before, found, later)
                 before = done or before
                 understood = True
         if not understood:
@@ -120,7 +121,9 @@ class Conversation:
         about = [one for one in near if any(request.get("PICTURED") for request in one.requests)]
         return [*about, *found]
 
-    def _best(self, work: Work, before: Sequence[Request], found: Sequence[Reading]) -> tuple[Work, list[Request]]:
+    def _best(
+        self, work: Work, before: Sequence[Request], found: Sequence[Reading], later: Sequence[Request]
+    ) -> tuple[Work, list[Request]]:
         """Return the work after the likeliest reading that makes sense here, and its requests that change something."""
         problem: Exception | None = None
         for reading in found:
@@ -130,7 +133,7 @@ class Conversation:
             trial.notices += [f'not read: "{word}"' for word in reading.unread]
             try:
                 done: list[Request] = []
-                for request in reading.requests:
+                for request in without_remarks(reading.requests, later):
                     done += self._carry_out(trial, request, changing(done) or before)
                 return trial, changing(done)
             except (Missing, Refused) as failed:

@@ -28,10 +28,11 @@ def last_requests(context: Context, lists: WordLists) -> list[Request]:
     first = next((at for at, message in enumerate(messages) if message.role == "user"), 0)
     fixes: list[Request] = []
     for at in range(len(messages) - 1, first, -1):
-        if messages[at].role != "user" or (at and is_question(messages[at - 1])):
+        if messages[at].role != "user":
             continue
         found = changing(requests_of(messages[at].text, context, lists.lexicon))
-        if not found:
+        answered = at and is_question(messages[at - 1]) and all(request.loose for request in found)
+        if not found or answered:
             continue
         if found[0].do == "start over":
             return []
@@ -78,8 +79,12 @@ def repeated(work: Work, request: Request, before: Sequence[Request]) -> list[Re
     things = request.get("THINGS")
     if things and all(reference.kind in EVERY for reference in things):
         return []  # "the chairs must go, all of them" says it twice
+    if things and (again := _substituted(before, "THINGS", things)):
+        return again
+    if things and not things[0].definite:
+        raise Refused("I do not know what to do with that.")
     if things:
-        return _substituted(before, "THINGS", things) or list(before)
+        return list(before)
     return [one.put("THINGS", (SAME_THINGS,)) if one.get("THINGS") else one for one in before]
 
 

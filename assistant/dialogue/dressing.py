@@ -13,6 +13,7 @@ from eligen.assistant.dialogue.work import Missing, Refused, Work
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.traits import COLOURS
 from eligen.assistant.plan import Background, Describe
+from eligen.tools.layout import Entity
 
 
 @does("describe")
@@ -93,6 +94,8 @@ def recolour(work: Work, request: Request) -> None:
 def unify(work: Work, request: Request) -> None:
     """Give things of one kind the look that most of them have, else the first one's; of several kinds, its colour."""
     found = things(work, request)
+    if len(found) == 1:
+        found = [*_talked_of_before(work, found[0]), *found]
     looks = [work.prompts.read(entity.prompt) for entity in found]
     same_kind = len({look.name for look in looks}) == 1 and not {*request.text.split()} & {*work.lists.lists["hue"]}
     sorts = () if same_kind else ("colour",)
@@ -102,6 +105,12 @@ def unify(work: Work, request: Request) -> None:
         return
     dress(work, found, Counter(said).most_common(1)[0][0])
     work.attend(ids(found))
+
+
+def _talked_of_before(work: Work, entity: Entity) -> list[Entity]:
+    """Return the last other thing that was talked of: whose look "the same colour for this one" means."""
+    ids = (entity_id for group in work.focus for entity_id in group if entity_id != entity.id)
+    return [known for known in map(work.entity, ids) if known is not None][:1]
 
 
 @does("describe like")

@@ -18,7 +18,8 @@ TRAITS = (
 OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"
 STATES = (
     "wrong|fine|good|bad|great|ok|okay|nice|perfect|missing|gone|too|not|still|way|really|ugly|boring|off|weird|odd"
-    "|raining|snowing|in the|on the|at the|under|behind|next to|a bit|much|so"
+    "|raining|snowing|in the|on the|at the|under|behind|next to|a bit|much|so|kind of|sort of|pretty|quite|rather|hard"
+    "|huge|tiny|big|small|enormous|giant|large|little|tall|short|dark|bright|empty|crooked|blurry|barely|hardly|just"
 )
 REWRITTEN = [
     (r"[\r\n]+", ". "),
@@ -29,6 +30,10 @@ REWRITTEN = [
     (r"\b(top|bottom|upper|lower)\s+(left|right)\b", r"\1-\2"),
     (r"(\d)\s*%", r"\1 percent"),
     (r"\b(\d+)\s*x\b|\bx\s*(\d+)\b", r"\1\2 times"),
+    (r",?\s*\b(?:is|are|was|were|does|do|did|has|have)n't\s+(?:it|that|this|they|he|she|you|we)\s*\?", "."),
+    (r"\bkinda\b", "kind of"),
+    (r"\bsorta\b", "sort of"),
+    (r"\b(colou?r|size|style|background|time|number)'s(?=\s+(?:the|that|this|my|our|your|it)\b)", r"\1 is"),
     (r"\bgimme\b", "give me"),
     (r"\blemme\b", "let me"),
     (r"\bwanna\b", "want to"),

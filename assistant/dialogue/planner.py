@@ -81,7 +81,7 @@ def _declines(spoken: Sequence[Spoken], lexicon: Lexicon) -> bool:
     found = [
         request for sentence in spoken for one in readings(sentence.tokens, lexicon)[:1] for request in one.requests
     ]
-    return bool(found) and all(request.do in ("nothing", "keep", "undo") for request in found)
+    return bool(found) and all(request.do in ("nothing", "keep", "undo", "regret") for request in found)
 
 
 def _new_picture(spoken: Sequence[Spoken], lexicon: Lexicon) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from eligen.assistant.context import Context, Message
@@ -17,8 +18,11 @@ from eligen.assistant.language.tokens import number
 WH = frozenset(("what", "which", "who", "whose", "whom", "where", "when", "why", "how"))
 BE = frozenset(("is", "are", "was", "were", "am", "does", "did", "has"))
 ASKED = frozenset(("you", "we", "i", "they"))
+SEVERAL = frozenset(("the", "these", "those", "both", "all", "any"))
 IDLE = frozenset(("keep", "nothing", "dislike", "thanks", "greet", "topic"))
-BACK = frozenset(("undo", "undo all", "redo"))
+BACK = frozenset(("undo", "undo all", "redo", "regret"))
+SIZES, MOVES = frozenset(("resize", "enlarge", "reduce")), frozenset(("move", "raise", "lower", "centre"))
+SEEN_TO = {"mismade": SIZES, "undersized": SIZES, "misplaced": MOVES, "misplaced inward": MOVES}
 MOST_UNREAD = 2
 MISSPELT = 0.2
 
@@ -71,7 +75,8 @@ def _opens_question(text: Sentence, at: int, marked: bool) -> bool:
     word, following = (*text.tokens[at : at + 2], ".")[:2]
     if word in WH:
         return marked or word != "what" or following in BE | {"do"}
-    return (word in BE and marked) or (word == "do" and following in ASKED)
+    about = word == "do" and (following in ASKED or (marked and following in SEVERAL))
+    return (word in BE and marked) or about
 
 
 def unknown_words(spoken: Sequence[Spoken], lists: WordLists) -> str:
@@ -84,11 +89,13 @@ def unknown_words(spoken: Sequence[Spoken], lists: WordLists) -> str:
 
 def requests_of(text: str, context: Context, lexicon: Lexicon) -> list[Request]:
     """Return the requests of a message of a dialogue in its likeliest reading."""
-    found: list[Request] = []
-    for sentence in sentences(text, names_of(context)):
-        best = readings(sentence.tokens, lexicon)[:1]
-        found += best[0].requests if best else ()
-    return found
+    return without_remarks(requests_in(sentences(text, names_of(context)), lexicon), ())
+
+
+def requests_in(spoken: Sequence[Spoken], lexicon: Lexicon) -> list[Request]:
+    """Return the requests of sentences, each in its likeliest reading."""
+    best = (reading for sentence in spoken for reading in readings(sentence.tokens, lexicon)[:1])
+    return [request for reading in best for request in reading.requests]
 
 
 def names_of(context: Context) -> tuple[str, ...]:
@@ -99,6 +106,22 @@ def names_of(context: Context) -> tuple[str, ...]:
 def changing(requests: Sequence[Request]) -> list[Request]:
     """Return the requests that change the layout."""
     return [r for r in requests if r.do not in IDLE | BACK and not r.do.startswith("ask")]
+
+
+def without_remarks(requests: Sequence[Request], later: Sequence[Request]) -> list[Request]:
+    """Return requests with complaints that later ones see to ("it is too big, shrink it a bit") made mere topics."""
+
+    def seen_to(request: Request, at: int) -> bool:
+        named = {reference.noun for reference in request.get("THINGS") or ()}
+        return any(
+            one.do in SEEN_TO[request.do] and all(ref.noun in (None, *named) for ref in one.get("THINGS") or ())
+            for one in (*requests[at + 1 :], *later)
+        )
+
+    return [
+        replace(request, do="topic") if request.do in SEEN_TO and seen_to(request, at) else request
+        for at, request in enumerate(requests)
+    ]
 
 
 def answers(reading: Reading) -> bool:

@@ -8,7 +8,7 @@ from eligen.assistant.dialogue.actions import does, ids, things
 from eligen.assistant.dialogue.kinds import name, noun_of
 from eligen.assistant.dialogue.meanings import Request
 from eligen.assistant.dialogue.work import Refused, Unclear, Work, changes
-from eligen.assistant.plan import Describe, LayoutEdit, Redo
+from eligen.assistant.plan import Describe, LayoutEdit, Redo, Undo
 
 
 @does("complaint")
@@ -58,7 +58,18 @@ def start_over(work: Work, request: Request) -> None:
 
 @does("undo")
 def undo(work: Work, request: Request) -> None:
-    work.undo((request.get("NUMBER") or 1) * (request.get("TIMES") or 1))
+    steps = (request.get("NUMBER") or 1) * (request.get("TIMES") or 1) - work.regretted
+    if steps or not work.regretted:
+        work.undo(steps)
+    work.regretted = 0
+
+
+@does("regret")
+def regret(work: Work, request: Request) -> None:
+    """Go back one version, unless the same message says how far: "I liked it better before. Undo that."."""
+    if not any(isinstance(edit, Undo) for edit in work.edits):
+        work.undo(1)
+        work.regretted = 1
 
 
 @does("undo all")

@@ -58,7 +58,8 @@ class PlaceReader:
 
     def _region(self, text: Sentence, at: int) -> Iterator[Slotted]:
         zone = read_zone(text.tokens, at, self.lexicon)
-        if zone is None or not (zone.opened or zone.named or len(zone.sides) > 1):
+        central = zone is not None and zone.sides == ("center",) and zone.end == len(text)
+        if zone is None or not (zone.opened or zone.named or len(zone.sides) > 1 or central):
             return
         bare = zone.opened and not zone.named and text.tokens[at] in NO_PLACE and zone.sides in (("left",), ("right",))
         sides = cast(tuple[Side, ...], zone.sides or ("bottom", "right"))

@@ -51,7 +51,8 @@ class Work:
     things too); `choices` say what a reference that was unclear means, `invited` which missing ones may be added;
     `wrong` are things that were taken by mistake; `said` are sentences for the reply, `otherwise` is one for when
     nothing is done or said; `notices` are what was not read, `read` is how the rest was; `names` are pictures that got
-    a name; `version` is the layout of the context that the edits start from, `there` an empty place that was spoken of.
+    a name; `version` is the layout of the context that the edits start from, `there` an empty place that was spoken of,
+    `regretted` how many versions were gone back because the last was not liked.
     """
 
     context: Context
@@ -70,6 +71,7 @@ class Work:
     names: list[NamedReference] = field(default_factory=list)
     version: int = -1
     there: Spot | None = None
+    regretted: int = 0
 
     @property
     def prompts(self) -> Prompts:

@@ -49,8 +49,12 @@ class Chunker:
         """Return how many opening words only ask for a picture ("please draw me")."""
         at, openers, requests = 0, self.lexicon.phrases("request_openers"), self.lexicon.phrases("requests")
         found = 0
-        while at < len(tokens) and not is_mark(tokens[at]):
-            if (hit := requests.match(tokens, at)) and not self._names_a_thing(tokens, at):
+        while at < len(tokens):
+            if is_mark(tokens[at]):  # "hello, draw ..."
+                if found or not at:
+                    break
+                at += 1
+            elif (hit := requests.match(tokens, at)) and not self._names_a_thing(tokens, at):
                 at += hit[1]
                 found = at
             elif hit := openers.match(tokens, at):

@@ -103,7 +103,7 @@ class Lexicon:
 
     def is_colour(self, word: str) -> bool:
         """Tell whether a word, or each part of a hyphenated one, is a colour."""
-        return all(part in self.colours or part == "and" for part in word.split("-"))
+        return word != "and" and all(part in self.colours or part == "and" for part in word.split("-"))
 
     def is_adjective(self, word: str) -> bool:
         """Tell whether a word is a listed colour, material or adjective."""

@@ -19,6 +19,7 @@ from eligen.assistant.language.tokens import tokenise
 EMPTY_PLACES = frozenset(("background", "backdrop", "interior", "setting"))
 MOST_TOKENS = 600
 NEVER_BACKGROUND = ("left", "right", "between", "bigger", "smaller", "holding")
+SHELTERS = frozenset(("balcony", "terrace", "deck", "dock", "pier", "platform", "ceiling"))  # things, to what is under
 
 
 def read(text: str, lexicon: Lexicon) -> Scene:
@@ -158,8 +159,9 @@ class SceneReader:
                 self.scene.link(i, "on", host)
 
     def _is_background(self, phrase: NounPhrase, noun: Noun) -> bool:
-        place = noun.kind == "place" and not phrase.numbered and not self.counts.active
-        return place and self.reading.clause.pending not in NEVER_BACKGROUND
+        place, pending = noun.kind == "place" and not phrase.numbered, self.reading.clause.pending
+        sheltered = pending == "below" and noun.name in SHELTERS
+        return place and not self.counts.active and pending not in NEVER_BACKGROUND and not sheltered
 
     def _background(self, phrase: NounPhrase, noun: Noun) -> None:
         clause, words = self.reading.clause, phrase.text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eligen.assistant.language.lexicon import Lexicon
 
 PREPOSITIONS = frozenset(("on", "in", "at", "to", "near", "along", "towards", "toward", "against", "by", "into"))
-FAR = frozenset(("far", "very", "extreme"))
+FAR = frozenset(("far", "very", "extreme", "exact", "dead", "absolute", "precise", "true"))
 
 
 @dataclass(frozen=True)
