@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from eligen.assistant.caption import caption
 from eligen.assistant.items import MOST, Link
+from eligen.assistant.language.briefing import the_picture
 from eligen.assistant.language.inflection import article
 from eligen.assistant.language.lexicon import Lexicon
 from eligen.assistant.language.reader import read
@@ -23,7 +24,7 @@ def compose(text: str, lexicon: Lexicon) -> Plan:
     prompt = normalise(text)
     if not prompt:
         raise UserError("the prompt is empty")
-    scene = read(prompt, lexicon)
+    scene = read(the_picture(prompt, lexicon), lexicon)
     _limit(scene)
     links = [link for link in scene.links if scene.things[link.first].count and scene.things[link.second].count]
     boxes = place([item(thing, lexicon) for thing in scene.things], links)

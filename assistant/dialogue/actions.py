@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eligen.assistant.dialogue.kinds import matching, noun_of
 from eligen.assistant.dialogue.meanings import Newcomer, Reference, Request, Spot
 from eligen.assistant.dialogue.picks import is_at
+from eligen.assistant.dialogue.questions import absent
 from eligen.assistant.dialogue.references import resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Unclear, Work
 from eligen.assistant.plan import Describe, LayoutEdit, Remove
@@ -16,6 +18,7 @@ from eligen.tools.layout import Entity
 Action = Callable[[Work, Request], None]
 ACTIONS: dict[str, Action] = {}
 IT = Reference("it", kind="it")
+SAID_TWICE = frozenset(("it", "him", "them", "them all", "both"))
 
 
 def does(*names: str) -> Callable[[Action], Action]:
@@ -42,9 +45,16 @@ def ids(entities: Sequence[Entity]) -> tuple[str, ...]:
 @does("remove")
 def remove(work: Work, request: Request) -> None:
     """Remove things; "no more shells, drop them all" says it twice."""
-    gone = bool(work.edits) and isinstance(work.edits[-1], Remove)
-    if not (gone and all(reference.kind == "them all" for reference in request.get("THINGS"))):
+    removed = bool(work.edits) and isinstance(work.edits[-1], Remove) and bool(work.focus)
+    gone = removed and not any(entity.id in work.focus[0] for entity in work.layout.entities)
+    if not (gone and all(reference.kind in SAID_TWICE for reference in request.get("THINGS"))):
         work.do(Remove(ids=ids(things(work, request))))
+
+
+@does("remove every")
+def remove_every(work: Work, request: Request) -> None:
+    """Remove all things of a kind: "neither dog should stay"."""
+    remove(work, request.put("THINGS", tuple(replace(one, number=None) for one in request.get("THINGS"))))
 
 
 @does("remove half")
@@ -73,10 +83,27 @@ def cannot(work: Work, request: Request) -> None:
     work.said.append("I cannot do that to the picture: I change what is in it, its background and its style.")
 
 
-@does("keep only")
+@does("if there")
+def if_there(work: Work, request: Request) -> None:
+    """Do something if there is what it is about: "if there is a bird, remove it"."""
+    try:
+        about = things(work, request) if request.get("THINGS") else ()
+    except Missing as missing:
+        work.otherwise = absent(missing)
+        return
+    work.attend(ids(about))
+    then: Request = request.get("FRAME")
+    ACTIONS[then.do](work, then)
+
+
+@does("keep only", "keep only of")
 def keep_only(work: Work, request: Request) -> None:
+    """Remove all else, of a group where one is named: "of the dogs, keep only the left one"."""
+    group = resolve(work, request.get("group")) if request.get("group") else work.layout.entities
+    if request.get("group"):
+        work.attend(ids(group))
     kept = things(work, request)
-    if rest := [entity for entity in work.layout.entities if entity not in kept]:
+    if rest := [entity for entity in group if entity not in kept]:
         work.do(Remove(ids=ids(rest)))
         work.attend(ids(kept))
 

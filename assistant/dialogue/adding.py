@@ -92,8 +92,12 @@ def _is_listed(newcomer: Newcomer) -> bool:
 
 
 def _model(work: Work, newcomer: Newcomer) -> Entity | None:
-    """Return what "an identical tree" is to be identical to."""
-    return next(iter(examples(work, newcomer)), None) if LIKE & set(newcomer.words) else None
+    """Return what "an identical red tree" is to be identical to."""
+    said = set(newcomer.words) - LIKE
+    if said == set(newcomer.words):
+        return None
+    shows = work.prompts.shows
+    return next((one for one in examples(work, newcomer) if all(shows(one.prompt, word) for word in said)), None)
 
 
 def _where(work: Work, spot: Spot | None, prompt: str) -> Place | None:

@@ -122,6 +122,8 @@ def _substituted(requests: Sequence[Request], slot: str, value: Any) -> list[Req
 
 
 def _with(request: Request, slot: str, value: Any) -> Request | None:
+    if slot == "THINGS" and request.do == "resize kind":
+        return replace(request, do="resize", values=(*request.values, ("THINGS", value)))
     if slot == "THINGS" and request.get("THINGS"):
         return _with_things(request, value)
     if slot == "THINGS" and request.get("PLACE") and request.get("PLACE").of:

@@ -15,6 +15,7 @@ from eligen.assistant.dialogue.patterns import Grammar, Node
 from eligen.assistant.dialogue.pictured import PicturedReader
 from eligen.assistant.dialogue.scenery import SceneryReader
 from eligen.assistant.dialogue.sentence import Sentence, Slotted
+from eligen.assistant.dialogue.speakers import SpeakerReader
 from eligen.assistant.dialogue.things import ThingReader
 from eligen.assistant.dialogue.whereabouts import PlaceReader
 from eligen.assistant.dialogue.wordlists import WordLists, wordlists
@@ -64,7 +65,7 @@ class DialogueGrammar(Grammar):
             "NEW": news.newcomer, "NEWS": news.newcomers, "COUNTED": news.counted, "SOME": news.some, "NOUN": news.noun,
             "WORDS": scenery.words, "REST": scenery.rest, "SETTING": scenery.setting, "WEATHER": scenery.weather,
             "STYLE": scenery.style, "STYLE_WORDS": scenery.words, "STYLE_BEFORE": scenery.style_before,
-            "TONE": scenery.tone, "PICTURED": pictures.pictured, "NAME": pictures.name,
+            "TONE": scenery.tone, "PICTURED": pictures.pictured, "NAME": pictures.name, "WHO": SpeakerReader(lists).who,
             "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FIX": _fix,
         }  # fmt: skip
         self.things = things

@@ -23,6 +23,7 @@ STATES = (
 )
 REWRITTEN = [
     (r"[\r\n]+", ". "),
+    (r";", ","),
     (r"[\u2010\u2011]", "-"),
     (r"\s-+\s|[\u2013\u2014]|\.{2,}|\u2026", ", "),
     (r"\s*(?:->|=>|\u2192)\s*", " to "),
@@ -40,6 +41,7 @@ REWRITTEN = [
     (r"\bgonna\b", "going to"),
     (r"\bu\b", "you"),
     (r"(?<!\w)'em\b", "them"),
+    (r"\b(he|she)'s(?=\s+(?:decided|asked|noticed|said|changed|got)\b)", r"\1 has"),
     (r"\bdont\b", "do not"),
     (r"\b(that|what|there|where)s\b", r"\1 is"),
     (r"\bim\b", "i am"),

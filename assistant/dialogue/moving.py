@@ -90,6 +90,8 @@ def put_back(work: Work, request: Request) -> None:
     except Missing as missing:
         _bring_back(work, missing.reference, missing)
         return
+    if {edit.ids for edit in work.edits if isinstance(edit, Move)} >= {(entity.id,) for entity in moved}:
+        return  # "it belongs where it was, so put it back"
     first = bool(work.lists.set("at first") & set(request.text.split()))
     edits: list[LayoutEdit] = []
     for entity in moved:

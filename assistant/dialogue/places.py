@@ -175,8 +175,13 @@ def _along(entity: Entity, way: Way) -> Move:
     box = entity.box
     step = way.fraction if way.fraction is not None else STEP * way.steps
     room = (box.x0 if way.dx < 0 else 1 - box.x1, box.y0 if way.dy < 0 else 1 - box.y1)
-    far = [(max(space - EDGE, 0.0) if way.edge else min(step, space)) for space in room]
+    far = [(_to_edge(space) if way.edge else min(step, space)) for space in room]
     return Move(ids=(entity.id,), dx=round(way.dx * far[0], 4), dy=round(way.dy * far[1], 4))
+
+
+def _to_edge(space: float) -> float:
+    """Return how far something moves to an edge: almost there, and all the way where it is almost there already."""
+    return space if space < 3 * EDGE else space - EDGE
 
 
 def _towards(work: Work, entity: Entity, way: Way) -> Move:

@@ -73,6 +73,8 @@ def asks(sentence: Spoken, lexicon: Lexicon) -> bool:
 def _opens_question(text: Sentence, at: int, marked: bool) -> bool:
     """Tell whether a question's first word stands there: "which", "is the", "do you"; `marked` by a question mark."""
     word, following = (*text.tokens[at : at + 2], ".")[:2]
+    if word in ("where", "when"):
+        return marked or following in BE | {"do", "can"}
     if word in WH:
         return marked or word != "what" or following in BE | {"do"}
     about = word == "do" and (following in ASKED or (marked and following in SEVERAL))

@@ -28,7 +28,8 @@ def resize(work: Work, request: Request) -> None:
 def resize_kind(work: Work, request: Request) -> None:
     """Scale what is there of a noun ("I want a bigger cat"); add one where there is none."""
     new: Newcomer = request.get("NOUN")
-    reference = Reference(f"the {new.text}", new.noun, new.words)
+    where = (request.get("where"),) if request.get("where") else ()
+    reference = Reference(f"the {new.text}", new.noun, new.words, where=where)
     found = resolve(work, [reference])
     _scale(work, found, request.get("SIZE"))
 

@@ -91,7 +91,7 @@ class SceneryReader:
         """Read the words between an article and "style"."""
         start = at + (text.tokens[at] in ARTICLES)
         for value, end, cost in self.words(text, start) if start < len(text) else ():
-            if end - start <= 5 and not NO_STYLE & {*text.tokens[start:end]}:
+            if end - start <= 5 and not (NO_STYLE | {"at", "same"}) & {*text.tokens[start:end]}:
                 yield Slotted(value, end, cost + 0.05)
 
     def _names_thing(self, word: str) -> bool:

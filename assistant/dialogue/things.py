@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from eligen.assistant.dialogue.kinds import plain
@@ -122,6 +122,21 @@ class ThingReader:
         if hit := self.lists.find("pronouns", text.tokens, at):
             kind, end = hit
             yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind=kind), end)
+        if end := self._just_done(text.tokens, at):
+            yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind="again"), end)
+
+    def _just_done(self, tokens: Sequence[str], at: int) -> int:
+        """Return where "the one (that) you have just moved" ends, 0 where nothing like it starts."""
+        end = at + 1 if tokens[at] == "what" else at + 2
+        if tokens[at] != "what" and tokens[at:end] not in (["the", "one"], ["the", "ones"], ["the", "thing"]):
+            return 0
+        end += tokens[end : end + 1] in (["that"], ["which"])
+        if tokens[end : end + 1] not in (["you"], ["i"], ["we"]):
+            return 0
+        end += 1
+        while tokens[end : end + 1] in (["have"], ["had"], ["just"], ["last"]):
+            end += 1
+        return end + 1 if tokens[end : end + 1] and tokens[end] in self.lists.set("done") else 0
 
     def _quantified(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read "all of the dogs", "the second of them", "the bigger one of the two dogs"."""

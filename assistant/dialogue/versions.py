@@ -58,6 +58,12 @@ def start_over(work: Work, request: Request) -> None:
 
 @does("undo")
 def undo(work: Work, request: Request) -> None:
+    if (
+        work.edits
+        and isinstance(work.edits[-1], Undo)
+        and request.text.endswith(("it", "that", "them", "those", "both"))
+    ):
+        return  # "I liked it before those two changes. Undo them."
     steps = (request.get("NUMBER") or 1) * (request.get("TIMES") or 1) - work.regretted
     if steps or not work.regretted:
         work.undo(steps)

@@ -16,7 +16,19 @@ from eligen.assistant.plan import Side
 RELATIONS = frozenset(get_args(Relation)) - {"bigger", "smaller", "holding", "wearing"}
 SIDES: dict[str, Relation] = {"left": "left", "right": "right", "top": "above", "bottom": "below"}
 EDGES = ("edge", "border", "margin", "end", "rim", "frame")
+MEASURED = ("image", "image's", "picture", "picture's", "canvas", "frame", "scene", "s", "width", "height", "total")
 NO_PLACE = ("to", "towards", "toward", "by", "along")
+
+
+def _measured(tokens: list[str], at: int) -> int:
+    """Return how many words "of the image's width" takes there: what a share is a share of."""
+    start = at - (tokens[at - 1] == "of")
+    if tokens[start : start + 2] not in (["of", "the"], ["of", "its"]):
+        return 0
+    end = start + 2
+    while tokens[end : end + 1] and tokens[end] in MEASURED:
+        end += 1
+    return end - at if end > start + 2 else 0
 
 
 class PlaceReader:
@@ -68,7 +80,8 @@ class PlaceReader:
         for after in {end, end + canvas_length(text.tokens, end, self.lexicon)}:
             said = " ".join(text.tokens[at:after])
             follows = text.tokens[after : after + 1] == ["of"]
-            yield Slotted(Spot(said, sides, flush), after, (0.3 if bare and after == end else 0.0) + 0.3 * follows)
+            cost = 0.3 * (bare and after == end) + 0.3 * follows + 0.2 * (text.tokens[at] in ("toward", "towards"))
+            yield Slotted(Spot(said, sides, flush), after, cost)
 
     def _surrounding(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read "in the sky", "on the ground", "in the foreground" as parts of the canvas."""
@@ -153,7 +166,7 @@ class PlaceReader:
         start = at + (tokens[at : at + 1] == ["by"])
         for (kind, amount), end, _ in text.slot("AMOUNT", start) if start < len(tokens) else ():
             steps = amount if kind == "steps" else 1.0
-            end += 3 * (" ".join(tokens[end : end + 3]) in ("of the width", "of the height", "of the picture"))
+            end += _measured(tokens, end)
             found.append((end, steps, amount if kind == "share" else None))
             while hit := self.lists.find("amounts", tokens, end):
                 steps, end = steps * hit[0], hit[1]

@@ -177,6 +177,10 @@ class SceneReader:
     def _stand_in(self, phrase: NounPhrase) -> None:
         """Read "one", "the other", "a black one": the next of several things, or one more like the last thing."""
         things = self.scene.things
+        if phrase.definite and phrase.modifiers and (known := self._known_by(phrase.modifiers)) is not None:
+            if not self.counts.take(known):
+                self.relations.fill(known, phrase)
+            return
         group = next((thing for thing in reversed(things) if 1 < thing.count > thing.told), None)
         if group is not None:
             self.reading.telling_apart = True
@@ -186,6 +190,11 @@ class SceneReader:
             self._thing(replace(phrase, definite=False), things[-1].noun)
         else:
             self.details.unread(Chunk("unread", None, phrase.text))
+
+    def _known_by(self, looks: tuple[str, ...]) -> int | None:
+        """Return the thing that "the blue one" means: the only one of which that was said."""
+        found = [at for at, thing in enumerate(self.scene.things) if set(looks) <= thing.all_modifiers]
+        return found[0] if len(found) == 1 else None
 
     def _thing(self, phrase: NounPhrase, noun: Noun) -> None:
         index = self.counts.named_before(phrase)
