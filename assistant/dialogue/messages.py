@@ -35,6 +35,12 @@ REWRITTEN = [
     (r"\bkinda\b", "kind of"),
     (r"\bsorta\b", "sort of"),
     (r"\b(colou?r|size|style|background|time|number)'s(?=\s+(?:the|that|this|my|our|your|it)\b)", r"\1 is"),
+    (
+        r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(?:further|farther|more|furthest|farthest)\s+(?:(?:to|on|towards?)\s+the\s+)?"
+        r"(left|right|top|bottom)\b",
+        r"the \1 furthest to the \2",
+    ),
+    (r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(\w+(?:er|est))\b", r"the \2 \1"),
     (r"\bgimme\b", "give me"),
     (r"\blemme\b", "let me"),
     (r"\bwanna\b", "want to"),

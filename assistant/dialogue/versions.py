@@ -64,7 +64,7 @@ def undo(work: Work, request: Request) -> None:
         and request.text.endswith(("it", "that", "them", "those", "both"))
     ):
         return  # "I liked it before those two changes. Undo them."
-    steps = (request.get("NUMBER") or 1) * (request.get("TIMES") or 1) - work.regretted
+    steps = max(request.get("NUMBER") or 1, request.get("TIMES") or 1) - work.regretted
     if steps or not work.regretted:
         work.undo(steps)
     work.regretted = 0
