@@ -22,6 +22,7 @@ from eligen.tools.errors import UserError
 
 Compose = Callable[[str], Plan]
 NEW_PICTURE = "What should the new picture show?"
+SHORT = 6  # words of "sorry, not that red one"
 LONGEST_REMARK = 40  # words: before the first picture, what is longer describes it
 
 
@@ -58,10 +59,12 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
 
 
 def _joined(spoken: Sequence[Spoken], lists: WordLists) -> list[Spoken]:
-    """Return sentences with "No!" and "Oops." as the first words of the next one."""
+    """Return sentences with "No!", "Oops." and "Not that one." as the first words of the next one."""
     found: list[Spoken] = []
     for sentence in spoken:
-        before = found.pop().tokens if found and " ".join(found[-1].tokens) in lists.lists["oops"] else ()
+        said = found[-1].tokens if found else ()
+        denied = "not" in said and len(said) <= SHORT and sentence.tokens[:2] == ("the", "other")
+        before = found.pop().tokens if said and (denied or " ".join(said) in lists.lists["oops"]) else ()
         found.append(Spoken((*before, ",", *sentence.tokens), sentence.asks) if before else sentence)
     return found
 
