@@ -191,3 +191,31 @@ def test_planning_imports_neither_torch_nor_langgraph():
     probe = "import sys, eligen.assistant.agents.rules as r; r.compose('a cat', r.lexicon()); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert not {"torch", "langgraph", "inflect", "numpy"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We're preparing a display for a bakery. Please draw a fox and a barrel.",
+        "For our new flyer: a fox and a barrel",
+        "Picture this for the season programme: a fox and a barrel",
+        "My daughter says she wants a fox and a barrel",
+        "Our client would like to see a fox and a barrel",
+        "My son is crazy about dragons. Could you draw a fox and a barrel?",
+        "Hi there! I'd love a picture of a fox and a barrel.",
+        "Would you mind creating an image of a fox and a barrel?",
+        "I was hoping for a fox and a barrel",
+        "The image should show a fox and a barrel",
+    ],
+)
+def test_for_whom_and_what_for_is_no_part_of_the_picture(text: str):
+    assert prompts(text) == ["a barrel", "a fox"]
+    assert composed(text).background == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["My dog on a beach.", "This is a picture of a cat. It sleeps on a chair.", "A boy wants a dog"]
+)
+def test_what_only_sounds_like_a_briefing_stays(text: str):
+    assert len(prompts(text)) >= 1
+    assert {"dog", "cat"} & set(" ".join(prompts(text)).split())

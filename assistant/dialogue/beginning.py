@@ -20,6 +20,7 @@ CHANGES = frozenset(
     ("remove", "keep only", "keep", "duplicate", "swap", "replace", "replace last", "put back", "change back", "fewer",
      "correct", "repeat", "regenerate", "lessen", "multiply", "mismade", "same size", "dislike", "style after")
 )  # fmt: skip
+WISHES = ("she", "he", "they")  # "she wants a fox" is no gift to anybody in a picture that is not there
 POINTING = frozenset(("the", "this", "that", "these", "those"))
 PRONOUNS = frozenset(("it", "him", "them", "both", "them all", "again", "one", "other", "others", "former", "latter"))
 
@@ -58,6 +59,8 @@ def _needs_picture(request: Request) -> bool:
     """Tell whether a request says nothing of a new picture: it chats, asks, goes back, or changes what is not there."""
     if request.do in BACK | REPLIES.keys() | {"nothing"} or request.do.startswith("ask"):
         return True
+    if request.do == "give" and request.text.startswith(WISHES):
+        return False
     references = [reference for name in ("THINGS", "other", "not") for reference in request.get(name) or ()]
     if request.do in CHANGES:
         return all(

@@ -41,6 +41,6 @@ def _is_context(sentence: str) -> bool:
 def _wish(lexicon: Lexicon) -> re.Pattern[str]:
     """Return what matches "my daughter says she wants (to see)" at a text's start."""
     roles = "|".join(sorted(lexicon.set("roles"), key=len, reverse=True))
-    someone = rf"(?:my|our|the|her|his)\s+(?:\w+\s+)?(?:{roles})"
+    someone = rf"(?:(?:my|our|the|her|his)\s+(?:\w+\s+)?(?:{roles})|she|he|they)"
     company = r"(?:\s+and\s+(?:i|my\s+\w+|her\s+\w+|his\s+\w+))?"
     return re.compile(rf"{someone}{company}\s+(?:{SAYS})?{WANTS}(?:\s+to\s+(?:see|have))?\s+", re.IGNORECASE)

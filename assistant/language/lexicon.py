@@ -105,6 +105,12 @@ class Lexicon:
         """Tell whether a word, or each part of a hyphenated one, is a colour."""
         return word != "and" and all(part in self.colours or part == "and" for part in word.split("-"))
 
+    def fittings(self, name: str) -> frozenset[str]:
+        """Return the words of what a thing of that name has on it: the doors and windows of a house."""
+        key = name.replace(" ", "-")
+        owned = (parts for owners, parts in self.words["fittings"].items() if key in owners.split())
+        return frozenset(word for parts in owned for word in parts.split())
+
     def is_adjective(self, word: str) -> bool:
         """Tell whether a word is a listed colour, material or adjective."""
         return word in self.adjectives or self.is_colour(word)

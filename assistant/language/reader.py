@@ -101,7 +101,7 @@ class SceneReader:
         if noun.kind == "abstract" or (noun.name in self.lexicon.set("sports") and not phrase.determined):
             clause.pending = ""
             self.scene.explain(phrase.text, "nothing that can be placed")
-        elif noun.kind == "part" and self._belongs_to_a_thing(phrase):
+        elif (noun.kind == "part" and self._belongs_to_a_thing(phrase)) or self._is_fitted(phrase):
             self._part(phrase)
         elif self._is_background(phrase, noun):
             self._background(phrase, noun)
@@ -114,6 +114,16 @@ class SceneReader:
         return (
             pending == "with" or (bool(pending) and not phrase.numbered) or self.reading.clause.last_relation == "part"
         )
+
+    def _is_fitted(self, phrase: NounPhrase) -> bool:
+        """Tell whether something is a part of what has it here: "a house with a door", "with a carrot nose"."""
+        clause, word = self.reading.clause, phrase.text.split()[-1]
+        if clause.pending != "with" and not (clause.last_relation == "part" and self.reading.previous == "and"):
+            return False
+        part = self.lexicon.longest([word], 0)
+        owners = [self.reading.thing(at) for at in clause.pending_subjects or clause.subjects]
+        made_of = part is not None and part.noun.kind == "part" and len(phrase.text.split()) > 2
+        return made_of or any(word in self.lexicon.fittings(owner.noun.name) for owner in owners)
 
     def _denies(self, phrase: NounPhrase) -> bool:
         """Note a thing that must not be there; a denial reaches over "or" and lists of bare nouns."""
@@ -145,6 +155,9 @@ class SceneReader:
             for thing in owners:
                 thing.complement = f"with {phrase.text}"
             clause.last_relation = "part"
+        elif self.reading.previous == "and" and clause.last_relation == "part":
+            for thing in map(self.reading.thing, clause.subjects):
+                thing.complement += f" and {phrase.text}"
         elif clause.company:
             self._at_part(clause.company[0], held=clause.pending in ("inside", "below"))
         self.scene.explain(phrase.text, f"part of {self.scene.names(clause.pending_subjects) or 'the scene'}")
