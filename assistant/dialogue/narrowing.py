@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -93,3 +93,17 @@ class Narrower:
             yield f"from {table[tokens[start]]}", start + 1
         for end in text.grammar.ends("just_added", text, at):
             yield "new", end
+
+
+def just_done(tokens: Sequence[str], at: int, verbs: Collection[str]) -> int:
+    """Return where "the one (that) you have just moved" ends, 0 where nothing like it starts; `verbs` are past."""
+    end = at + 1 if tokens[at] == "what" else at + 2
+    if tokens[at] != "what" and tokens[at:end] not in (["the", "one"], ["the", "ones"], ["the", "thing"]):
+        return 0
+    end += tokens[end : end + 1] in (["that"], ["which"])
+    if tokens[end : end + 1] not in (["you"], ["i"], ["we"]):
+        return 0
+    end += 1
+    while tokens[end : end + 1] in (["have"], ["had"], ["just"], ["last"]):
+        end += 1
+    return end + 1 if tokens[end : end + 1] and tokens[end] in verbs else 0

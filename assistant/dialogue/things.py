@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from eligen.assistant.dialogue.kinds import plain
 from eligen.assistant.dialogue.meanings import Reference
 from eligen.assistant.dialogue.messages import NAMED
-from eligen.assistant.dialogue.narrowing import Narrower
+from eligen.assistant.dialogue.narrowing import Narrower, just_done
 from eligen.assistant.dialogue.sentence import Sentence, Slotted
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
@@ -122,21 +122,8 @@ class ThingReader:
         if hit := self.lists.find("pronouns", text.tokens, at):
             kind, end = hit
             yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind=kind), end)
-        if end := self._just_done(text.tokens, at):
+        if end := just_done(text.tokens, at, self.lists.set("done")):
             yield Slotted(Reference(" ".join(text.tokens[at:end]), number=None, kind="again"), end)
-
-    def _just_done(self, tokens: Sequence[str], at: int) -> int:
-        """Return where "the one (that) you have just moved" ends, 0 where nothing like it starts."""
-        end = at + 1 if tokens[at] == "what" else at + 2
-        if tokens[at] != "what" and tokens[at:end] not in (["the", "one"], ["the", "ones"], ["the", "thing"]):
-            return 0
-        end += tokens[end : end + 1] in (["that"], ["which"])
-        if tokens[end : end + 1] not in (["you"], ["i"], ["we"]):
-            return 0
-        end += 1
-        while tokens[end : end + 1] in (["have"], ["had"], ["just"], ["last"]):
-            end += 1
-        return end + 1 if tokens[end : end + 1] and tokens[end] in self.lists.set("done") else 0
 
     def _quantified(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read "all of the dogs", "the second of them", "the bigger one of the two dogs"."""
