@@ -96,6 +96,13 @@ def if_there(work: Work, request: Request) -> None:
     ACTIONS[then.do](work, then)
 
 
+@does("about")
+def about(work: Work, request: Request) -> None:
+    """Do something to what was named before it: "the frog on the left, paint it blue"."""
+    then: Request = request.get("FRAME")
+    ACTIONS[then.do](work, then.put("THINGS", request.get("THINGS")))
+
+
 @does("keep only", "keep only of")
 def keep_only(work: Work, request: Request) -> None:
     """Remove all else, of a group where one is named: "of the dogs, keep only the left one"."""

@@ -52,6 +52,11 @@ def _there_already(work: Work, request: Request) -> list[Entity]:
     """Return the kids that "kids should be on the left" means: those there, where nothing says that they are new."""
     first: Newcomer = request.get("NEWS")[0]
     word = first.text.split()[0]
+    if word == "the" and len(request.get("NEWS")) == 1 and not first.more:
+        shown = examples(work, first)
+        return (
+            shown if len(shown) == 1 and all(work.prompts.shows(shown[0].prompt, look) for look in first.words) else []
+        )
     bare = word not in work.lists.lexicon.set("determiners") | {"a", "an"} and not (first.numbered or first.more)
     if len(request.get("NEWS")) > 1 or not bare or not request.text.startswith(first.text):
         return []

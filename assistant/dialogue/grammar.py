@@ -66,7 +66,8 @@ class DialogueGrammar(Grammar):
             "WORDS": scenery.words, "REST": scenery.rest, "SETTING": scenery.setting, "WEATHER": scenery.weather,
             "STYLE": scenery.style, "STYLE_WORDS": scenery.words, "STYLE_BEFORE": scenery.style_before,
             "TONE": scenery.tone, "PICTURED": pictures.pictured, "NAME": pictures.name, "WHO": SpeakerReader(lists).who,
-            "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FIX": _fix,
+            "WORDS_BEFORE": scenery.style_before, "FRAME": self._any_frame, "FRAME_OF_IT": self._frame_of_it,
+            "FIX": _fix,
         }  # fmt: skip
         self.things = things
         super().__init__(lists.lists, lists.frames["named"], slots)
@@ -153,6 +154,13 @@ class DialogueGrammar(Grammar):
 
     def _any_frame(self, text: Sentence, at: int) -> Iterator[Slotted]:
         yield from self.clauses(text, at)
+
+    def _frame_of_it(self, text: Sentence, at: int) -> Iterator[Slotted]:
+        """Read a request about what was named before it: "the frog on the left, paint it blue"."""
+        for hit in self.clauses(text, at):
+            about = hit.value.get("THINGS") or ()
+            if about and all(reference.kind in ("it", "him", "them") for reference in about):
+                yield hit
 
 
 def _fix(text: Sentence, at: int) -> Iterator[Slotted]:

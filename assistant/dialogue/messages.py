@@ -18,9 +18,13 @@ TRAITS = (
 OWNED = rf"(?=\s+(?:[a-z]+\s+){{0,2}}(?:{TRAITS})\b)"
 STATES = (
     "wrong|fine|good|bad|great|ok|okay|nice|perfect|missing|gone|too|not|still|way|really|ugly|boring|off|weird|odd"
-    "|raining|snowing|in the|on the|at the|under|behind|next to|a bit|much|so|kind of|sort of|pretty|quite|rather|hard"
-    "|huge|tiny|big|small|enormous|giant|large|little|tall|short|dark|bright|empty|crooked|blurry|barely|hardly|just"
+    "|raining|snowing|in the|on the|at the|under|behind|next to|a bit|a little|a tad|much|so"
+    "|kind of|sort of|pretty|quite|rather|hard"
+    "|huge|tiny|boring|dull|ugly|silly|lost|big|small|enormous|giant|large|little|tall|short"
+    "|dark|bright|empty|crooked|blurry|barely|hardly|just"
 )
+EXTREMES = "leftmost|rightmost|topmost|bottommost|biggest|largest|smallest|tallest|shortest|first|second|third|last"
+SHADES = "red|orange|yellow|green|blue|purple|pink|brown|black|white|gr[ae]y|golden|silver|turquoise|teal"
 REWRITTEN = [
     (r"[\r\n]+", ". "),
     (r";", ","),
@@ -41,6 +45,16 @@ REWRITTEN = [
         r"the \1 furthest to the \2",
     ),
     (r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(\w+(?:er|est))\b", r"the \2 \1"),
+    (r"\b(\w+)'s\s+(?:gotta|got to)\b", r"\1 has to"),
+    (r"\bgotta\b", "have to"),
+    (r"\by'know\b", "you know"),
+    (r"\b(one|two|three|four|five|six|seven|eight|nine|ten)'s\b", r"\1 is"),
+    (
+        r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:nearest|closest)\s+(?:to\s+)?the\s+(left|right|top|bottom)(?:\s+(?:edge|side|border))?",
+        r"the \1 furthest to the \2",
+    ),
+    (rf"\bthe\s+({EXTREMES})(?=\s*(?:[,.!?]|$))", r"the \1 one"),
+    (rf"\b(\w+)'s(?=\s+(?:{SHADES})\s*(?:[,.!?]|$|though\b|now\b|and\b))", r"\1 is"),
     (r"\bgimme\b", "give me"),
     (r"\blemme\b", "let me"),
     (r"\bwanna\b", "want to"),

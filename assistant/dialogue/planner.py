@@ -92,7 +92,7 @@ def _new_picture(spoken: Sequence[Spoken], lexicon: Lexicon) -> str | None:
     for at, sentence in enumerate(spoken):
         for reading in readings(sentence.tokens, lexicon)[:1]:
             for request in reading.requests:
-                if request.do == "start over":
+                if request.do == "start over" and not (request.get("REST") or "").startswith("of "):
                     later = [" ".join(other.tokens) for other in spoken[at + 1 :]]
                     return ". ".join(filter(None, (request.get("REST"), *later)))
     return None

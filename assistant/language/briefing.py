@@ -1,4 +1,4 @@
-"""What a first message says besides the picture: on whose behalf and what for. It is left out."""
+"""What a first message says besides the picture: on whose behalf, what for, how welcome. It is left out."""
 
 from __future__ import annotations
 
@@ -7,26 +7,39 @@ from functools import cache
 
 from eligen.assistant.language.lexicon import Lexicon
 
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile a pattern in which a blank stands for one or more."""
+    return re.compile(text.replace(" ", r"\s+"), re.IGNORECASE)
+
+
 SENTENCE = re.compile(r"[^.;!?]+[.;!?]*\s*")
-ABOUT_US = re.compile(r"(?:we|i|my|our|this|it|that|these|he|she|they)\b(?!\s+(?:one|picture|image))", re.IGNORECASE)
-ASKS = re.compile(
-    r"(?:so\s+|and\s+|now\s+|please\s+|kindly\s+|(?:can|could|would|will|might)\s+(?:you|we|i)\s+(?:please\s+)?|let'?s\s+)*"
+ABOUT_US = _pattern(r"(?:we|i|my|our|this|it|that|these|he|she|they)\b(?! (?:one|picture|image))")
+ASKS = _pattern(
+    r"(?:(?:so|and|now|please|kindly) |(?:can|could|would|will|might) (?:you|we|i) (?:please )?|let'?s )*"
     r"(?:draw|create|paint|show|make|generate|render|design|sketch|produce|give|put together|have|get|imagine|picture"
-    r"|(?:i|we)(?:'d|\s+would|\s+want|\s+need)|how about|start with)\b",
-    re.IGNORECASE,
+    r"|(?:i|we)(?:'d| would| want| need)|how about|start with)\b"
 )
-PURPOSE = re.compile(
-    r"(?:(?:picture|imagine) this\s+)?for\s+(?:the|a|an|our|my|her|his|their)\s[^,:.;]{1,60}:\s*", re.IGNORECASE
+WHOSE = r"(?:the|a|an|our|my|her|his|their)"
+PURPOSE = _pattern(rf"(?:(?:picture|imagine) this )?for {WHOSE} [^,:.;]{{1,60}}:\s*")
+MADE = _pattern(
+    r"(?:could|can|may|might) an? (?:picture|image|drawing|scene|painting) be "
+    r"(?:made|drawn|painted|created|generated|produced) (?:of|with|showing) "
 )
-SAYS = r"(?:says?|said|thinks?|thought|feels?|has decided|decided)(?:\s+that)?\s+(?:she|he|they|we|it)\s+"
-WANTS = (
-    r"(?:wants?|would like|'d like|would love|'d love|needs?|asked for|has asked for|is asking for|is after|wishes for)"
+IDEA = _pattern(r"(?:there(?:'s| is) |here(?:'s| is) |so )*(?:this|an|my|the) idea[^,:.;]{0,40}:\s*")
+WELCOME = _pattern(
+    r" (?:would|will|might|could) be (?:(?:just|really|so|very) )?"
+    r"(?:cool|nice|great|perfect|lovely|awesome|fun|good|wonderful|ideal|fantastic|fine|sweet|neat)(?=\s*(?:[,.!?]|$))"
 )
+SAYS = r"(?:says?|said|thinks?|thought|feels?|has decided|decided)(?: that)? (?:she|he|they|we|it) "
+WANTS = r"(?:wants?|(?:would|'d) (?:like|love)|needs?|(?:has )?asked for|is asking for|is after|wishes for)"
 
 
 def the_picture(text: str, lexicon: Lexicon) -> str:
     """Return a description without who asks for it and what it is for: "for our flyer: ...", "my son wants ..."."""
-    text = PURPOSE.sub("", text.lstrip(), count=1) if PURPOSE.match(text.lstrip()) else text
+    text = WELCOME.sub("", text.lstrip())
+    for opening in (PURPOSE, MADE, IDEA):
+        text = text[found.end() :] if (found := opening.match(text)) else text
     sentences = SENTENCE.findall(text)
     while len(sentences) > 1 and _is_context(sentences[0]) and ASKS.match(sentences[1]):
         sentences = sentences[1:]
@@ -41,6 +54,6 @@ def _is_context(sentence: str) -> bool:
 def _wish(lexicon: Lexicon) -> re.Pattern[str]:
     """Return what matches "my daughter says she wants (to see)" at a text's start."""
     roles = "|".join(sorted(lexicon.set("roles"), key=len, reverse=True))
-    someone = rf"(?:(?:my|our|the|her|his)\s+(?:\w+\s+)?(?:{roles})|she|he|they)"
-    company = r"(?:\s+and\s+(?:i|my\s+\w+|her\s+\w+|his\s+\w+))?"
-    return re.compile(rf"{someone}{company}\s+(?:{SAYS})?{WANTS}(?:\s+to\s+(?:see|have))?\s+", re.IGNORECASE)
+    someone = rf"(?:(?:my|our|the|her|his) (?:\w+ )?(?:{roles})|she|he|they)"
+    company = r"(?: and (?:i|my \w+|her \w+|his \w+))?"
+    return _pattern(rf"\A{someone}{company} (?:{SAYS})?{WANTS}(?: to (?:see|have))? ")

@@ -93,6 +93,9 @@ class RelationReader:
             return
         relation, subjects = clause.pending, clause.pending_subjects
         targets = self.reading.antecedents(kind, subjects)
+        if not targets and kind in ("one", "person") and len(subjects) > 1:  # "a camel, a tent to the left of it"
+            *_, before, last = subjects
+            targets, subjects = [before], [last]
         clause.pending = ""
         for target in targets if relation not in PLAIN else ():
             self._relate([i for i in subjects if i not in targets], relation, target)

@@ -35,7 +35,7 @@ def _medium(tokens: Sequence[str], at: int, lexicon: Lexicon) -> StyleChunk | No
         following = tokens[end + 1] if end + 1 < len(tokens) else ""
         styled = lexicon.phrases("styles").match(tokens, start)
         whole_style = styled is not None and styled[1] == end - start + 1
-        if word in lexicon.depictions and HUNG & set(tokens[end:]):
+        if word in lexicon.depictions and not at and HUNG & set(tokens[end:]):
             return None
         if (word in lexicon.depictions or whole_style) and following in FOLLOWS_MEDIUM | {":", ","}:
             if whole_style and following not in ("of", ":", ",") and word not in lexicon.depictions:
