@@ -214,8 +214,12 @@ def test_for_whom_and_what_for_is_no_part_of_the_picture(text: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["My dog on a beach.", "This is a picture of a cat. It sleeps on a chair.", "A boy wants a dog"]
+    ("text", "shown"),
+    [
+        ("My dog on a beach.", ["a dog"]),
+        ("This is a picture of a cat. It sleeps on a chair.", ["a cat", "a chair"]),
+        ("A boy wants a dog", ["a boy", "a dog"]),
+    ],
 )
-def test_what_only_sounds_like_a_briefing_stays(text: str):
-    assert len(prompts(text)) >= 1
-    assert {"dog", "cat"} & set(" ".join(prompts(text)).split())
+def test_what_only_sounds_like_a_briefing_stays(text: str, shown: list[str]):
+    assert prompts(text) == shown

@@ -53,15 +53,19 @@ def _there_already(work: Work, request: Request) -> list[Entity]:
     first: Newcomer = request.get("NEWS")[0]
     word = first.text.split()[0]
     if word == "the" and len(request.get("NEWS")) == 1 and not first.more:
-        shown = examples(work, first)
-        return (
-            shown if len(shown) == 1 and all(work.prompts.shows(shown[0].prompt, look) for look in first.words) else []
-        )
+        known = _shown(work, first)
+        return known if len(known) == 1 and len(examples(work, first)) == 1 else []
     bare = word not in work.lists.lexicon.set("determiners") | {"a", "an"} and not (first.numbered or first.more)
     if len(request.get("NEWS")) > 1 or not bare or not request.text.startswith(first.text):
         return []
+    return _shown(work, first)
+
+
+def _shown(work: Work, newcomer: Newcomer) -> list[Entity]:
+    """Return the things there that are what a newcomer is said to be, but for being like another."""
+    looks = [word for word in newcomer.words if word not in LIKE]
     shows = work.prompts.shows
-    return [entity for entity in examples(work, first) if all(shows(entity.prompt, look) for look in first.words)]
+    return [entity for entity in examples(work, newcomer) if all(shows(entity.prompt, look) for look in looks)]
 
 
 @does("add twin")
@@ -98,11 +102,7 @@ def _is_listed(newcomer: Newcomer) -> bool:
 
 def _model(work: Work, newcomer: Newcomer) -> Entity | None:
     """Return what "an identical red tree" is to be identical to."""
-    said = set(newcomer.words) - LIKE
-    if said == set(newcomer.words):
-        return None
-    shows = work.prompts.shows
-    return next((one for one in examples(work, newcomer) if all(shows(one.prompt, word) for word in said)), None)
+    return next(iter(_shown(work, newcomer)), None) if LIKE & set(newcomer.words) else None
 
 
 def _where(work: Work, spot: Spot | None, prompt: str) -> Place | None:

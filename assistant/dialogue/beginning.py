@@ -59,7 +59,7 @@ def _needs_picture(request: Request) -> bool:
     """Tell whether a request says nothing of a new picture: it chats, asks, goes back, or changes what is not there."""
     if request.do in BACK | REPLIES.keys() | {"nothing"} or request.do.startswith("ask"):
         return True
-    if request.do == "give" and request.text.startswith(WISHES):
+    if request.do == "give" and request.text.split()[0] in WISHES:
         return False
     references = [reference for name in ("THINGS", "other", "not") for reference in request.get(name) or ()]
     if request.do in CHANGES:

@@ -45,6 +45,7 @@ NOT_UNDERSTOOD = "I did not understand that. You can say, for instance: make the
 NO_ANSWER = "I cannot answer that. I know what is in the picture, how many, where, how big and how it looks."
 AS_IT_IS = "Fine: everything stays as it is."
 AGAIN = {"correct": corrected, "repeat": repeated, "lessen": lessened}
+TAKING_AWAY = frozenset(("remove", "remove every", "keep only", "keep only of", "keep", "nothing"))
 DEEPEST = 2
 SIMILAR = 0.35  # readings that cost so much more are tried where the best makes no sense
 
@@ -207,5 +208,5 @@ class Conversation:
 
     def _only_takes_away(self) -> bool:
         found = [one for sentence in self.spoken for one in readings(sentence.tokens, self.lists.lexicon)[:1]]
-        kinds = {request.do for reading in found for request in reading.requests}
-        return kinds <= {"remove", "keep only", "keep", "nothing"} or any(kind.startswith("ask") for kind in kinds)
+        kinds = {(request.get("FRAME") or request).do for reading in found for request in reading.requests}
+        return kinds <= TAKING_AWAY or any(kind.startswith("ask") for kind in kinds)

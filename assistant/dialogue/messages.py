@@ -40,8 +40,8 @@ REWRITTEN = [
     (r"\bsorta\b", "sort of"),
     (r"\b(colou?r|size|style|background|time|number)'s(?=\s+(?:the|that|this|my|our|your|it)\b)", r"\1 is"),
     (
-        r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(?:further|farther|more|furthest|farthest)\s+(?:(?:to|on|towards?)\s+the\s+)?"
-        r"(left|right|top|bottom)\b",
+        r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(?:further|farther|more|furthest|farthest|nearest|closest)"
+        r"\s+(?:(?:to|on|towards?)\s+)?(?:the\s+)?(left|right|top|bottom)(?:\s+(?:edge|side|border))?\b",
         r"the \1 furthest to the \2",
     ),
     (r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:the\s+)?(\w+(?:er|est))\b", r"the \2 \1"),
@@ -49,10 +49,6 @@ REWRITTEN = [
     (r"\bgotta\b", "have to"),
     (r"\by'know\b", "you know"),
     (r"\b(one|two|three|four|five|six|seven|eight|nine|ten)'s\b", r"\1 is"),
-    (
-        r"\b(?:whichever|whatever)\s+(\w+)\s+is\s+(?:nearest|closest)\s+(?:to\s+)?the\s+(left|right|top|bottom)(?:\s+(?:edge|side|border))?",
-        r"the \1 furthest to the \2",
-    ),
     (rf"\bthe\s+({EXTREMES})(?=\s*(?:[,.!?]|$))", r"the \1 one"),
     (rf"\b(\w+)'s(?=\s+(?:{SHADES})\s*(?:[,.!?]|$|though\b|now\b|and\b))", r"\1 is"),
     (r"\bgimme\b", "give me"),
