@@ -19,6 +19,7 @@ UNCOUNTED = frozenset(("snow", "space", "water", "grass", "sand", "ice", "night"
 ON = frozenset(("meadow", "beach", "street", "road", "hill", "lawn", "stage", "background", "floor", "grass", "sand",
                 "sea", "ocean", "lake", "river", "field", "island", "planet", "sidewalk"))  # fmt: skip
 UNDER = frozenset(("sky", "skies", "stars"))
+AT = frozenset(("night", "midnight", "nightfall", "dawn", "dusk", "twilight", "noon", "sunset", "sunrise"))
 
 
 def caption(layout: Layout) -> str:
@@ -49,7 +50,9 @@ def _somewhere(place: str) -> str:
     """Return a background with the preposition and the article it needs."""
     if PLACED.match(place.lower()):
         return place
-    last = place.lower().split()[-1]
+    first, *_, last = (*place.lower().split(), place.lower().split()[-1])
+    if first in AT:
+        return f"at {place}"
     preposition = "on" if last in ON else "under" if last in UNDER else "in"
     bare = DETERMINED.match(place) or last in UNCOUNTED or last.endswith("s")
     return f"{preposition} {place}" if bare else f"{preposition} {article(place)} {place}"

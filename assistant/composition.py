@@ -99,4 +99,5 @@ def _back_to_front(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], link
 
 def _reply(layout: Layout) -> str:
     """Say in one sentence what the picture will show."""
-    return f"I planned {caption(layout) if layout.entities or layout.background else 'no particular thing'}."
+    shown = caption(layout) if layout.entities else layout.background
+    return f"I planned {shown or 'no particular thing'}."

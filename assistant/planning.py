@@ -13,6 +13,7 @@ from eligen.assistant.edits import apply
 from eligen.assistant.history import History, Version
 from eligen.assistant.plan import Plan
 from eligen.assistant.routing import Settings, Tool, steps
+from eligen.assistant.turns import spoken
 from eligen.tools.errors import EligenError, UserError
 from eligen.tools.layout import Layout, Value
 from eligen.tools.userinput import read_json_lines, validated
@@ -50,7 +51,8 @@ def plan_dialogue(dialogue: Dialogue, planner: Planner) -> dict[str, Any]:
             history, tools = _followed(history, plan)
         except EligenError as problem:
             plan, error = Plan(reply=""), str(problem)
-        said += Message(role="user", text=text), Message(role="assistant", text=error or _answer(plan))
+        answer = error or spoken(plan.reply, plan.question)
+        said += Message(role="user", text=text), Message(role="assistant", text=answer)
         turns.append(_turn(history.current.layout if history.current else None, tools, plan, error))
     return {"id": dialogue.id, "turns": turns}
 
@@ -63,13 +65,9 @@ def _followed(history: History, plan: Plan) -> tuple[History, list[Tool]]:
     old = history.current.layout if history.current else None
     new = apply(old, edits, taken=history.ids)
     todo = steps(old, new, edits, picture=UNPAINTED, settings=SETTINGS)
-    if todo:
+    if todo or new != old:
         history = history.add(Version(id=history.next_id, parent=history.head, layout=new, edits=plan.edits))
     return history, [step.tool for step in todo]
-
-
-def _answer(plan: Plan) -> str:
-    return plan.question.text if plan.question else plan.reply
 
 
 def _turn(layout: Layout | None, tools: list[Tool], plan: Plan, error: str | None) -> dict[str, Any]:

@@ -187,13 +187,16 @@ class Session:
     def vary(self, version: int, seed: int) -> Iterator[Progress | Turn]:
         """Paint a version once more with another seed, as another version of its parent; yield as `stream` does.
 
-        A question that is open is dropped. UserError when the version was not painted.
+        What varies a variation varies what that varied. A question that is open is dropped. UserError when the version
+        was not painted.
         """
         versions = self.history.versions
         if not 1 <= version <= len(versions) or not versions[version - 1].requests:
             raise UserError(f"version {version} was not painted, so it cannot be painted again")
         self._forget()
-        yield from self._run({"text": f"Again, with seed {seed}", "varied": version, "seed": seed})
+        root = next((turn.varied for turn in self.turns if turn.painted and turn.version == version), 0) or version
+        told = {"text": f"Again, with seed {seed}", "varied": root, "seed": seed}
+        yield from self._run(told | {"locked": sorted(self.locked)})
 
     def resume(self) -> Turn | None:
         """Finish the turn that was cut off and return it, None when there is none."""

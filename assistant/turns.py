@@ -85,5 +85,10 @@ class Turn(Value):
     @property
     def messages(self) -> tuple[Message, Message]:
         """The two messages of the dialogue."""
-        answer = f"{self.reply} {self.question.text}".strip() if self.question else self.reply
+        answer = spoken(self.reply, self.question)
         return Message(role="user", text=self.user), Message(role="assistant", text=answer)
+
+
+def spoken(reply: str, question: Question | None) -> str:
+    """Return what the assistant says in a turn."""
+    return f"{reply} {question.text}".strip() if question else reply

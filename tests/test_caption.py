@@ -47,6 +47,8 @@ def test_things_that_are_alike_are_counted(prompts: list[str], words: str):
         ("snowy mountains", "a cat in snowy mountains"),
         ("a starry sky", "a cat under a starry sky"),
         ("the sea, at sunset", "a cat on the sea at sunset"),
+        ("night", "a cat at night"),
+        ("a meadow, night under a starry sky", "a cat on a meadow at night under a starry sky"),
         ("In the snow", "a cat In the snow"),
     ],
 )

@@ -32,6 +32,13 @@ def test_messages_do_what_is_written_down(case: dict[str, Any]):
     assert [told(talk.say(text)) for text in turns(case)] == ([wanted] if isinstance(wanted, str) else wanted)
 
 
+def test_the_place_of_a_new_thing_becomes_the_background_where_there_is_none():
+    talk = Talk(PARK.model_copy(update={"background": ""}))
+    assert told(talk.say("add a bench and a lamp on a beach")) == "background a beach; add 1 a bench; add 1 a lamp"
+    plan = talk.say("add a horse on a meadow")
+    assert (told(plan), plan.notices) == ("add 1 a horse", ("the background is still a beach",))
+
+
 LISTS = wordlists()
 VERBS = sorted(LISTS.orders | set(LISTS.lexicon.words["verbs"].split()))
 VOCABULARY = sorted(LISTS.known)

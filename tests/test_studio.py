@@ -186,6 +186,21 @@ def test_several_gestures_are_one_plan_and_shown_before_it_is_made():
         planned(gestures, Context())
 
 
+def test_what_is_drawn_after_something_was_taken_away_keeps_the_name_it_is_shown_by():
+    gestures = [
+        Gesture(do="add", n=1, prompt="a tree", box=BOX),
+        Gesture(do="remove", n=2, id="tree-2"),
+        Gesture(do="add", n=3, prompt="a tree", mask=drawn_mask(8, 16, 24, 40)),
+        Gesture(do="move", n=4, id="tree-3", box=BOX),
+    ]
+    taken = frozenset({"cat-1", "dog-1", "tree-1"})
+    shown = tried(SCENE, gestures, taken=taken)
+    assert [entity.id for entity in shown.entities] == ["cat-1", "dog-1", "tree-3"]
+    plan = planned(gestures, Context(layouts=(SCENE,), taken=taken, attachments=("shape.png",)))
+    layout = apply(SCENE, plan.edits, taken=taken)  # type: ignore[arg-type]
+    assert [entity.id for entity in layout.entities] == ["cat-1", "dog-1", "tree-3"]
+
+
 # -- a turn under way
 
 
@@ -354,6 +369,30 @@ def test_candidates_are_versions_side_by_side(desk_at: Callable[..., Desk]):
     desk.repaint(50)
     assert settled(desk).history.current == desk.history.versions[3]
     assert (desk.history.versions[3].seed, desk.history.versions[3].parent) == (50, 0)
+
+
+def test_stopping_at_the_other_candidates_keeps_the_first(desk_at: Callable[..., Desk]):
+    second, stopped = threading.Event(), threading.Event()
+
+    def wait(request: GenerateRequest) -> None:
+        if request.seed == 8:
+            second.set()
+            assert stopped.wait(20)
+
+    desk = desk_at(Sketcher(hook=wait), candidates=3)
+    desk.send(FIRST)
+    assert second.wait(20)
+    desk.stop()
+    stopped.set()
+    assert (len(settled(desk).turns), desk.history.head, desk.halted) == (1, 1, [])
+
+
+def test_a_guidance_of_nought_is_painted_with(desk_at: Callable[..., Desk]):
+    painter = Sketcher()
+    desk = desk_at(painter, guidance=0.0)
+    desk.send(FIRST)
+    assert settled(desk).idle
+    assert painter.requests[-1].guidance == 0.0
 
 
 def test_choices_work_from_the_next_turn_on(desk_at: Callable[..., Desk]):

@@ -13,7 +13,7 @@ from scripted import LINES, SCENE, WHICH, Eye, Planner, Sketcher
 from eligen.assistant.plan import Plan, Regenerate, Shape
 from eligen.assistant.session import Session
 from eligen.assistant.turns import Turn
-from eligen.tools.errors import UserError
+from eligen.tools.errors import ToolError, UserError
 from eligen.tools.layout import Box
 
 FIRST, GREEN, PINK = "a red cat and a blue dog", "make the cat green", "make the dog pink"
@@ -101,8 +101,10 @@ def test_only_what_was_painted_can_be_painted_again(open_session: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("message", "refused"), [(GREEN, True), ("remove the cat", True), (PINK, False), (FIRST, True), ("undo", False)]
-)
+    ("message", "refused"),
+    [(GREEN, True), ("remove the cat", True), (PINK, False), (FIRST, True), ("undo", False), ("try again", True),
+     ("as a sketch", True), ("add a tree", False)],
+)  # fmt: skip
 def test_what_is_locked_no_message_changes(open_session: Callable[..., Session], message: str, refused: bool):
     session = open_session()
     session.send(FIRST)
@@ -120,6 +122,40 @@ def test_what_is_locked_is_not_painted_again(open_session: Callable[..., Session
     session.send(FIRST)
     session.locked = frozenset({"cat-1"})
     assert session.send("again").error == "a red cat is locked: unlock it first"
+
+
+def test_what_is_locked_no_variation_paints(open_session: Callable[..., Session]):
+    session = open_session()
+    session.send(FIRST)
+    session.locked = frozenset({"cat-1"})
+    assert varied(session, 1, 8).error == "a red cat is locked: unlock it first"
+    session.send(PINK)
+    assert varied(session, 2, 8).error is None
+
+
+def test_what_varies_a_variation_varies_the_first(open_session: Callable[..., Session]):
+    session = open_session()
+    session.send(FIRST)
+    turns = [varied(session, version, seed) for version, seed in ((1, 8), (2, 9), (3, 10))]
+    assert [turn.varied for turn in turns] == [1, 1, 1]
+    assert [version.seed for version in session.history.versions] == [7, 8, 9, 10]
+
+
+def test_attachments_that_a_failed_plan_did_not_come_to_are_no_picture(
+    open_session: Callable[..., Session], tmp_path: Path
+):
+    Image.new("L", (64, 64)).save(tmp_path / "mask.png")
+
+    class Fails(Planner):
+        def plan(self, text: str, context: Any) -> Plan:
+            if text == FIRST:
+                return super().plan(text, context)
+            raise ToolError("that is not in the picture any more")
+
+    session = open_session(planner=Fails())
+    session.send(FIRST)
+    turn = session.send("shape it", [tmp_path / "mask.png"])
+    assert (turn.error, len(session.history.versions)) == ("that is not in the picture any more", 1)
 
 
 def test_guidance_is_kept_until_another_is_given(open_session: Callable[..., Session]):

@@ -37,7 +37,7 @@ def chat(desk: Desk) -> None:
             for place, halted in enumerate(desk.halted):
                 if halted.after == number:
                     stopped(desk, place)
-            if number < count and not desk.turns[number].varied:  # shown with what it varies
+            if number < count and not varies(desk.turns[number]):
                 told(desk, desk.turns[number])
         if desk.running is not None:
             st.fragment(underway, run_every=0.6)(desk)
@@ -66,13 +66,19 @@ def told(desk: Desk, turn: Turn) -> None:
             st.markdown(escaped(turn.question.text))
             if turn is desk.turns[-1] and desk.idle:
                 ask(desk, turn)
-        candidates = [turn.version, *(one.version for one in desk.turns if one.varied == turn.version)]
+        others = (one.version for one in desk.turns if varies(one) and one.varied == turn.version)
+        candidates = [turn.version, *others]
         if turn.painted and len(candidates) > 1:
             pick(desk, candidates)
         elif turn.painted and (image := thumbnail(desk, turn.version, 320)):
             st.image(image, width=132)
         for notice in turn.notices:
             st.caption(f":material/info: {escaped(notice)}")
+
+
+def varies(turn: Turn) -> bool:
+    """Tell whether a turn's picture is shown beside that of the turn whose version it varies."""
+    return turn.painted and turn.varied > 0
 
 
 def said(text: str, attachments: Sequence[Path]) -> None:

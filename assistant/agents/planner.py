@@ -9,12 +9,13 @@ from typing import Any, Literal
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
 
+from eligen.assistant.agents.critic import repainted
 from eligen.assistant.context import Context, Planner
 from eligen.assistant.edits import apply
 from eligen.assistant.history import History
 from eligen.assistant.pictures import Pictures, mentioned
-from eligen.assistant.plan import Edit, Option, Plan, Question, Redo, Regenerate, Undo
-from eligen.assistant.routing import Settings, steps
+from eligen.assistant.plan import Option, Plan, Question, Redo, Undo
+from eligen.assistant.routing import Settings, Step, steps
 from eligen.assistant.state import State, as_json
 from eligen.assistant.store import Store
 from eligen.tools.errors import ToolError
@@ -44,13 +45,15 @@ class PlannerAgent:
         plan = Plan(reply="")
         try:
             if state.varied:
-                plan, drawn = self._varied(state.varied, state.seed)
+                plan, drawn = self._varied(state.varied, state.seed, state.locked)
             else:
                 plan = self._plan(state, history)
                 drawn = self._drawn(plan, history, state.locked)
         except ToolError as error:
             drawn = {"error": str(error)}
-        if state.upload is None and state.attachments and not mentioned(plan.model_dump_json()) & {*state.attachments}:
+        unused = state.attachments and not mentioned(plan.model_dump_json()) & {*state.attachments}
+        failed = "error" in drawn and history.current is not None
+        if state.upload is None and unused and not failed:
             return Command(goto="upload")
         update = turn | fresh | {"plan": plan} | drawn
         return Command(goto="painter" if update["steps"] else "record", update=as_json(**update))
@@ -88,7 +91,6 @@ class PlannerAgent:
             return drawn
         old = history.current
         layout = apply(old.layout if old else None, edits, taken=history.ids)
-        check_locked(old.layout if old else None, layout, edits, locked)
         todo = steps(
             old.layout if old else None,
             layout,
@@ -96,11 +98,12 @@ class PlannerAgent:
             picture=old.picture if old else None,
             settings=continued(self.settings, history, self.store.pictures),
         )
+        check_locked(old.layout if old else None, layout, todo, locked)
         if not todo and old is not None and layout == old.layout:
             return drawn
         return drawn | {"layout": layout, "steps": todo, "tools": tuple(step.tool for step in todo)}
 
-    def _varied(self, number: int, seed: int) -> tuple[Plan, dict[str, Any]]:
+    def _varied(self, number: int, seed: int, locked: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
         """Return a version's plan, and how to paint its layout once more from its parent, with another seed."""
         version = self.store.history.versions[number - 1]
         history = self.store.history.goto(version.parent)
@@ -112,17 +115,18 @@ class PlannerAgent:
             picture=old.picture if old else None,
             settings=continued(self.settings, history, self.store.pictures).model_copy(update={"seed": seed}),
         )
+        check_locked(None, version.layout, todo, locked)
         drawn = {"head": history.head, "tip": history.tip, "layout": version.layout, "steps": todo}
         return Plan(reply="Here is another one.", edits=version.edits), drawn | {
             "tools": tuple(step.tool for step in todo)
         }
 
 
-def check_locked(old: Layout | None, new: Layout, edits: Sequence[Edit], locked: Iterable[str]) -> None:
-    """Raise ToolError when edits change or repaint an entity that is locked."""
-    again = {name for edit in edits if isinstance(edit, Regenerate) for name in edit.ids}
+def check_locked(old: Layout | None, new: Layout, todo: Sequence[Step], locked: Iterable[str]) -> None:
+    """Raise ToolError when an entity that is locked would be another than in the old layout, or be painted anew."""
+    again = {entity.id for step in todo for entity in repainted(step.request)}
     after = {entity.id: entity for entity in new.entities}
-    for entity in old.entities if old else ():
+    for entity in (old or new).entities:
         if entity.id in locked and (after.get(entity.id) != entity or entity.id in again):
             raise ToolError(f"{entity.prompt} is locked: unlock it first")
 

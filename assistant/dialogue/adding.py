@@ -41,6 +41,8 @@ def add(work: Work, request: Request) -> None:
         newcomer = replace(newcomer, words=(*newcomer.words, *but.words)) if but else newcomer
         if request.loose and not _is_listed(newcomer) and newcomer.text.split()[0] in newcomer.name.split()[:1]:
             raise Refused(f'I do not know what to do with "{newcomer.text}".')
+        if spot is None and newcomer.text.startswith("the ") and not newcomer.more and _shown(work, newcomer):
+            raise Refused(f"{newcomer.text.capitalize()} is there already.")
         if known := _model(work, newcomer):
             added += work.do(Duplicate(id=known.id, count=newcomer.count, place=_where(work, request.get("PLACE"), "")))
         else:

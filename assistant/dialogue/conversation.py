@@ -23,7 +23,7 @@ from eligen.assistant.dialogue import (
     versions,
 )  # fmt: skip
 from eligen.assistant.dialogue.actions import ACTIONS
-from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, repeated
+from eligen.assistant.dialogue.corrections import corrected, last_requests, lessened, put_right, repeated
 from eligen.assistant.dialogue.focus import begin, spoken_of
 from eligen.assistant.dialogue.grammar import Reading
 from eligen.assistant.dialogue.meanings import SINGULAR, Request
@@ -94,6 +94,7 @@ class Conversation:
         """Do all that the message asks for. Raises Unclear, Missing or Refused."""
         work = replace(begin(self.context, self.lists), choices=self.choices, invited=self.invited)
         before = last_requests(self.context, self.lists)
+        earlier: Work | None = None
         understood = False
         for at, sentence in enumerate(self.spoken):
             found = self._likeliest(readings(sentence.tokens, self.lists.lexicon))
@@ -107,8 +108,8 @@ class Conversation:
                 work.notices.append(f'not read: "{" ".join(sentence.tokens)}"')
             if found:
                 later = requests_in(self.spoken[at + 1 :], self.lists.lexicon)
-                work, done = self._best(work, before, found, later)
-                before = done or before
+                work, start, done = self._best(work, earlier, before, found, later)
+                before, earlier = done or before, start
                 understood = True
         if not understood:
             raise Refused(NOT_UNDERSTOOD)
@@ -123,20 +124,23 @@ class Conversation:
         return [*about, *found]
 
     def _best(
-        self, work: Work, before: Sequence[Request], found: Sequence[Reading], later: Sequence[Request]
-    ) -> tuple[Work, list[Request]]:
-        """Return the work after the likeliest reading that makes sense here, and its requests that change something."""
+        self,
+        work: Work,
+        earlier: Work | None,
+        before: Sequence[Request],
+        found: Sequence[Reading],
+        later: Sequence[Request],
+    ) -> tuple[Work, Work | None, list[Request]]:
+        """Return the work after the likeliest reading that makes sense here, `earlier` from then on, and what it did.
+
+        `before` is what was asked for last, `earlier` the work as it was before that if this message asked for it.
+        """
         problem: Exception | None = None
         for reading in found:
             if problem is not None and reading.cost > found[0].cost + SIMILAR:
                 break
-            trial = work.copy()
-            trial.notices += [f'not read: "{word}"' for word in reading.unread]
             try:
-                done: list[Request] = []
-                for request in without_remarks(reading.requests, later):
-                    done += self._carry_out(trial, request, changing(done) or before)
-                return trial, changing(done)
+                return self._read(work, earlier, before, reading, later)
             except (Missing, Refused) as failed:
                 problem = failed if isinstance(failed, Unattached) else problem or failed
             except Unclear as unclear:
@@ -146,18 +150,37 @@ class Conversation:
         assert problem is not None
         raise problem
 
-    def _carry_out(self, work: Work, request: Request, before: Sequence[Request]) -> list[Request]:
-        """Do one request; return those that were done for it."""
-        todo = [request]
-        if request.do in AGAIN:
-            todo = AGAIN[request.do](work, request, before)
-        for one in todo:
+    def _read(
+        self,
+        start: Work,
+        earlier: Work | None,
+        before: Sequence[Request],
+        reading: Reading,
+        later: Sequence[Request],
+    ) -> tuple[Work, Work | None, list[Request]]:
+        """Do what a sentence asks for on a copy; what it corrects in its own message is done anew from before that."""
+        work, done = start.copy(), list[Request]()
+        work.notices += [f'not read: "{word}"' for word in reading.unread]
+        for request in without_remarks(reading.requests, later):
+            if request.do == "correct" and earlier is not None:
+                wanted = put_right(done or before, request)
+                work, done = earlier.copy(), list[Request]()
+            elif request.do in AGAIN:
+                wanted = AGAIN[request.do](work, request, done or before)
+            else:
+                wanted = [request]
+                earlier = start if changing(wanted) and not done else earlier
+            self._carry_out(work, wanted)
+            done += changing(wanted)
+        return work, earlier, done
+
+    def _carry_out(self, work: Work, requests: Sequence[Request]) -> None:
+        for one in requests:
             work.read.append(f'"{one.text}": {one.do}')
             try:
                 ACTIONS[one.do](work, one)
             except ToolError as error:
                 raise Refused(f"{str(error).capitalize()}.") from error
-        return todo
 
     # --- asking back
 

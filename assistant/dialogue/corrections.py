@@ -8,7 +8,7 @@ from typing import Any
 
 from eligen.assistant.context import Context
 from eligen.assistant.dialogue.meanings import Look, Newcomer, Reference, Request, Size, Way
-from eligen.assistant.dialogue.reading import BACK, changing, is_question, requests_of
+from eligen.assistant.dialogue.reading import BACK, MOVES, changing, is_question, requests_of
 from eligen.assistant.dialogue.wordlists import WordLists
 from eligen.assistant.dialogue.work import Refused, Work, changes
 from eligen.assistant.items import MOST
@@ -39,8 +39,9 @@ def last_requests(context: Context, lists: WordLists) -> list[Request]:
         if all(request.do in AGAIN for request in found):
             fixes += [request for request in found if request.get("FIX")]
             continue
+        own = [request for request in found if request.do == "correct" and request.get("FIX")]
         found = [request for request in found if request.do not in AGAIN]
-        for fix in fixes:
+        for fix in (*own, *fixes):
             found = _substituted(found, *fix.get("FIX")) or found
         return found
     return []
@@ -54,15 +55,20 @@ def was_undone(context: Context, lists: WordLists) -> bool:
 
 def corrected(work: Work, request: Request, before: Sequence[Request]) -> list[Request]:
     """Undo what was understood wrongly; return the requests to do in its place. Refused where nothing fits."""
-    slot, value = request.get("FIX") or ("THINGS", (OTHER,))
-    again = _substituted(before, slot, value)
-    if not again:
-        raise Refused("I do not know what you want to be different.")
+    again = put_right(before, request)
     if not was_undone(work.context, work.lists) and len(work.context.layouts) > 1:
         wrong = _touched(work)
         work.undo(1)
         work.wrong = wrong
         work.attend(entity.id for entity in work.layout.entities if entity.id in wrong)
+    return again
+
+
+def put_right(before: Sequence[Request], request: Request) -> list[Request]:
+    """Return requests with the part changed that a correction names. Refused where none has such a part."""
+    again = _substituted(before, *(request.get("FIX") or ("THINGS", (OTHER,))))
+    if not again:
+        raise Refused("I do not know what you want to be different.")
     return again
 
 
@@ -129,7 +135,7 @@ def _with(request: Request, slot: str, value: Any) -> Request | None:
     if slot == "THINGS" and request.get("PLACE") and request.get("PLACE").of:
         return request.put("PLACE", replace(request.get("PLACE"), of=value))
     for name in SAME.get(slot, (slot,)):
-        if request.get(name) is None:
+        if request.get(name) is None or (slot == "WAY" and name == "PLACE" and request.do not in MOVES):
             continue
         if slot in ("WAY", "PLACE"):
             bare = replace(request, values=tuple(pair for pair in request.values if pair[0] not in ("WAY", "PLACE")))

@@ -25,17 +25,29 @@ STATES = (
 )
 EXTREMES = "leftmost|rightmost|topmost|bottommost|biggest|largest|smallest|tallest|shortest|first|second|third|last"
 SHADES = "red|orange|yellow|green|blue|purple|pink|brown|black|white|gr[ae]y|golden|silver|turquoise|teal"
+NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|\\d+"
+OOPS = r"(?:no wait|no|sorry|oops|wait|er|uh|um|hm+|actually)"
+MEANT = r"(?:i mean|i meant|i meant to say|or rather|make that|correction|scratch that)"
+EDITING = rf"(?:(?:{OOPS}\s*,?\s+)*{MEANT}\s*,?|{OOPS}\s*,)"  # what one says before one puts oneself right
 REWRITTEN = [
     (r"[\r\n]+", ". "),
     (r";", ","),
     (r"[\u2010\u2011]", "-"),
     (r"\s-+\s|[\u2013\u2014]|\.{2,}|\u2026", ", "),
+    (r"\s*,?\s*\bi (?:really |do )?mean it\b(?=\s*(?:[.,!]|$))", ""),
+    (rf"\b(?:{SHADES}|{NUMBERS})\s*,\s*{EDITING}\s+((?:{SHADES}|{NUMBERS})\b)", r"\1"),
+    (rf"\b(?:the|an?)\s+[\w ]{{1,30}}?\s*,\s*{EDITING}\s+((?:the|an?)\s[\w ]+?)\s*,\s*(?=\w)", r"\1 "),
+    (rf"(\w+\s+\w+)\s*,\s*({EDITING}\s+\w)", r"\1. \2"),
     (r"\s*(?:->|=>|\u2192)\s*", " to "),
     (r"\b(left|right)[- ]hand\b", r"\1"),
     (r"\b(top|bottom|upper|lower)\s+(left|right)\b", r"\1-\2"),
     (r"(\d)\s*%", r"\1 percent"),
     (r"\b(\d+)\s*x\b|\bx\s*(\d+)\b", r"\1\2 times"),
     (r",?\s*\b(?:is|are|was|were|does|do|did|has|have)n't\s+(?:it|that|this|they|he|she|you|we)\s*\?", "."),
+    (
+        r"(?:^|(?<=[.!?])\s*)for the (?=(?:very |exact )?(?:cent(?:er|re)|middle|[\w-]+ (?:corner|side|half|edge))\b)",
+        "in the ",
+    ),
     (r"\bkinda\b", "kind of"),
     (r"\bsorta\b", "sort of"),
     (r"\b(colou?r|size|style|background|time|number)'s(?=\s+(?:the|that|this|my|our|your|it)\b)", r"\1 is"),

@@ -10,7 +10,7 @@ from eligen.assistant.dialogue.kinds import name
 from eligen.assistant.dialogue.meanings import SINGULAR, Reference, Spot, Way
 from eligen.assistant.dialogue.references import invite, resolve
 from eligen.assistant.dialogue.work import Missing, Refused, Work
-from eligen.assistant.plan import Move, Place
+from eligen.assistant.plan import Background, Move, Place
 from eligen.assistant.sizing import kind_of, size_in_place
 from eligen.tools.layout import Box, Entity, Layout
 
@@ -38,9 +38,12 @@ def place(work: Work, spot: Spot, moved: Sequence[Entity] = (), prompt: str = ""
     try:
         hosts = _hosts(work, spot.of, {entity.id for entity in moved})
     except Missing as missing:
-        if missing.reference.noun is not None and missing.reference.noun.kind == "place":
-            return Place(region=("bottom",)) if moved else None
-        raise
+        if missing.reference.noun is None or missing.reference.noun.kind != "place":
+            raise
+        if moved:
+            return Place(region=("bottom",))
+        _surround(work, missing.reference)
+        return None
     mine = {entity.id for entity in moved}
     of = tuple(entity.id for entity in hosts if entity.id not in mine)
     if not of:
@@ -48,6 +51,15 @@ def place(work: Work, spot: Spot, moved: Sequence[Entity] = (), prompt: str = ""
     if spot.relation == "between" and len(of) < 2:
         return Place(relation="next", of=of)
     return Place(relation=spot.relation, of=of)
+
+
+def _surround(work: Work, where: Reference) -> None:
+    """Make the place that a new thing is said to be in the background where that was left open."""
+    background = work.layout.background
+    if not background:
+        work.do(Background(prompt=where.text))
+    elif where.noun is not None and where.noun.name not in background:
+        work.notices.append(f"the background is still {background}")
 
 
 def _across(work: Work, spot: Spot, moved: Sequence[Entity]) -> Place | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from eligen.assistant.context import Context
 from eligen.assistant.dialogue.answers import option
 from eligen.assistant.dialogue.beginning import NO_PICTURE, changes_what_is_attached, reply_without_picture
-from eligen.assistant.dialogue.conversation import AS_IT_IS, Conversation
+from eligen.assistant.dialogue.conversation import AS_IT_IS, NOT_UNDERSTOOD, Conversation
 from eligen.assistant.dialogue.first_pictures import new_picture
 from eligen.assistant.dialogue.focus import begin
 from eligen.assistant.dialogue.messages import Spoken, sentences
@@ -22,6 +22,7 @@ from eligen.tools.errors import UserError
 
 Compose = Callable[[str], Plan]
 NEW_PICTURE = "What should the new picture show?"
+NO_WORDS = "I read words only: say what to paint, for instance: a red cat on a blue sofa."
 SHORT = 6  # words of "sorry, not that red one"
 LONGEST_REMARK = 40  # words: before the first picture, what is longer describes it
 
@@ -33,8 +34,10 @@ def plan_message(text: str, context: Context, lexicon: Lexicon, compose: Compose
     """
     lists = wordlists(lexicon)
     spoken = _joined(sentences(text, names_of(context)), lists)
-    if not spoken and (context.layout is not None or not normalise(text)):
+    if not normalise(text):
         raise UserError("the prompt is empty" if context.layout is None else "the message is empty")
+    if not spoken:
+        return Plan(reply=NO_WORDS if context.layout is None else NOT_UNDERSTOOD)
     if context.layout is None and sum(len(sentence.tokens) for sentence in spoken) > LONGEST_REMARK:
         return new_picture(text, context, lists, compose)
     if context.question is not None:

@@ -14,7 +14,6 @@ from eligen.tools.layout import Entity
 
 MOST_OPTIONS = 8
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-CLOSE = 0.03
 
 
 def labels(entities: Sequence[Entity]) -> list[str]:

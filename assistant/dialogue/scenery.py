@@ -10,6 +10,7 @@ from eligen.assistant.language.nounphrase import NounPhrase, NounPhraseReader
 from eligen.assistant.language.tokens import is_mark
 
 ARTICLES = ("a", "an", "the")
+ABOVE = frozenset(("sky", "moon", "star", "cloud"))
 LONGEST = 12
 PARTING = frozenset(("but", "please", "instead", "thanks", "rather"))
 NO_STYLE = PARTING | {"this", "that", "these", "it", "its", "s", "everything", "call", "name", "is", "are", "be", "was"}
@@ -64,7 +65,12 @@ class SceneryReader:
         if hit := self.lists.find("weather", text.tokens, at):
             yield Slotted(hit[0], hit[1])
         if hit := self.lexicon.phrases("moments").match(text.tokens, at):
-            yield Slotted(hit[0], at + hit[1])
+            end = at + hit[1]
+            yield Slotted(hit[0], end)
+            if text.tokens[end : end + 1] in (["under"], ["with"]):
+                sky = self.noun_phrases.read(text.tokens, end + 1)
+                if sky and sky[0].noun and sky[0].noun.name in ABOVE:
+                    yield Slotted(" ".join(text.tokens[at : sky[1]]).removeprefix("at "), sky[1])
 
     def tone(self, text: Sentence, at: int) -> Iterator[Slotted]:
         """Read light and colours of the whole picture: "warmer", "less colourful"."""

@@ -111,6 +111,11 @@ class Lexicon:
         owned = (parts for owners, parts in self.words["fittings"].items() if key in owners.split())
         return frozenset(word for parts in owned for word in parts.split())
 
+    @cached_property
+    def all_fittings(self) -> frozenset[str]:
+        """What any thing has on it."""
+        return frozenset(word for parts in self.words["fittings"].values() for word in parts.split())
+
     def is_adjective(self, word: str) -> bool:
         """Tell whether a word is a listed colour, material or adjective."""
         return word in self.adjectives or self.is_colour(word)

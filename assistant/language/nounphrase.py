@@ -160,8 +160,9 @@ class NounPhraseReader:
         """Return an unlisted noun: the last word before a verb or adverb, if a determiner or plural shows a noun."""
         end, lexicon = 0, self.lexicon
         for at, word in enumerate(words):
+            fitting = at > 0 and lexicon.is_adjective(words[at - 1]) and word in lexicon.all_fittings  # "black sails"
             inflected = word in lexicon.verbs and (end > 0 or lexicon.verbs[word] != word)
-            verb = lexicon.is_participle(word) or (inflected and word not in lexicon.adjectives)
+            verb = lexicon.is_participle(word) or (inflected and word not in lexicon.adjectives and not fitting)
             if end and (verb or word.endswith("ly") or word in lexicon.set("adverbs")):
                 break
             plain = word not in ("and", ",") and word not in PRONOUN_HEADS and not word.endswith("'s")

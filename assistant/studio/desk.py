@@ -65,7 +65,8 @@ class Desk(Worker):
             layout, gestures = current.layout, list(running.work.gestures if running else ())
         else:
             return None
-        return tried(layout, [*gestures, *(one for work in self.waiting for one in work.gestures), *self.drafts])
+        gestures += [*(one for work in self.waiting for one in work.gestures), *self.drafts]
+        return tried(layout, gestures, taken=self.history.ids)
 
     @property
     def size(self) -> tuple[int, int]:

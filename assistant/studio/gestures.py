@@ -123,21 +123,26 @@ def planned(gestures: Sequence[Gesture], context: Context) -> Plan:
     layout = context.layout
     if layout is None:
         raise UserError("there is no picture yet to change")
-    files, edits = iter(context.attachments), list[LayoutEdit]()
+    files, edits, taken = iter(context.attachments), list[LayoutEdit](), {*context.taken}
     for gesture in gestures:
         mask = mask_of(gesture)
         drawn = Drawn(next(files), mask[1]) if mask else None
-        edits += edits_of(gesture, apply(layout, edits, taken=context.taken), drawn=drawn, taken=context.taken)
+        done = edits_of(gesture, layout, drawn=drawn, taken=taken)
+        layout = apply(layout, done, taken=taken)
+        taken |= {entity.id for entity in layout.entities}
+        edits += done
     return Plan(reply="Done.", edits=tuple(edits))
 
 
-def tried(layout: Layout, gestures: Sequence[Gesture]) -> Layout:
-    """Return a layout after what was done on the canvas, as far as that can be done."""
+def tried(layout: Layout, gestures: Sequence[Gesture], *, taken: Iterable[str] = ()) -> Layout:
+    """Return a layout after what was done on the canvas, as far as it can be done, with the ids that it will have."""
+    ids = {*taken}
     for gesture in gestures:
         try:
             mask = mask_of(gesture)
             drawn = Drawn("0" * 64, mask[1]) if mask else None
-            layout = apply(layout, edits_of(gesture, layout, drawn=drawn))
+            layout = apply(layout, edits_of(gesture, layout, drawn=drawn, taken=ids), taken=ids)
+            ids |= {entity.id for entity in layout.entities}
         except (ToolError, UserError):
             continue
     return layout

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from eligen.assistant.agents.eyes import get_eye
@@ -18,7 +18,7 @@ from eligen.assistant.store import DATABASE, session_folder
 from eligen.assistant.studio.choices import Choices
 from eligen.assistant.studio.engine import Engine
 from eligen.assistant.studio.hands import Handed
-from eligen.assistant.studio.running import Running, Work
+from eligen.assistant.studio.running import Running, Stopped, Work
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import EligenError
 
@@ -147,9 +147,10 @@ class Worker:
         assert self._painter is not None
         self._painter.batch = True
         try:
-            for number in range(1, work.candidates):
-                running.candidate += 1
-                followed(session.vary(first.id, (first.seed + number) % 2**31), running)
+            with suppress(Stopped):  # the turn itself is finished
+                for number in range(1, work.candidates):
+                    running.candidate += 1
+                    followed(session.vary(first.id, (first.seed + number) % 2**31), running)
         finally:
             session.goto(first.id)
 
@@ -186,7 +187,7 @@ class Worker:
             size=None if there else choices.size,
             seed=choices.seed,
             steps=choices.steps or engine.profile.steps,
-            guidance=choices.guidance or engine.profile.guidance_scale,
+            guidance=engine.profile.guidance_scale if choices.guidance is None else choices.guidance,
             preset=choices.preset,
         )
         self._opened_with = choices
