@@ -47,8 +47,14 @@ class Archive(Value):
 
 def export_session(store: Store, path: Path) -> None:
     """Write a session with everything it has into a .zip; UserError when it cannot be written."""
-    settings = Settings.model_validate_json(store.fact("settings") or "{}")
-    archive = Archive(name=store.folder.name, settings=settings, history=store.history, turns=store.turns)
+    name, settings = store.folder.name, store.fact("settings")
+    if settings is None:
+        raise UserError(f"session {name!r} has no settings yet: open it once with `eligen chat --session {name}`")
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder")
+    archive = Archive(
+        name=name, settings=Settings.model_validate_json(settings), history=store.history, turns=store.turns
+    )
     record = archive.model_dump_json(exclude_none=True, indent=1)
     part = path.with_name(f".{path.name}.part")
     try:

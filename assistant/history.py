@@ -111,15 +111,15 @@ class History(Value):
         return History(versions=(*self.versions, version), head=version.id, tip=version.id)
 
     def undo(self, steps: int = 1) -> History:
-        """Return the history `steps` versions back, at most to before the first; ToolError when already there."""
-        if not self.undoable:
+        """Return the history `steps` versions back, at most to before the first; ToolError when there are none."""
+        if not self.undoable or steps < 1:
             raise ToolError("there is nothing to undo")
         path = (START, *self._path(self.head))
         return self._at(path[max(len(path) - 1 - steps, 0)])
 
     def redo(self, steps: int = 1) -> History:
         """Return the history `steps` undone versions forward, at most to the tip; ToolError when nothing was undone."""
-        if not self.redoable:
+        if not self.redoable or steps < 1:
             raise ToolError("there is nothing to redo")
         return self._at(self._path(self.tip)[min(self.undoable + steps, self.undoable + self.redoable) - 1])
 

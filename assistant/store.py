@@ -187,8 +187,9 @@ def read(database: sqlite3.Connection) -> _Opened:
         turns = tuple(Turn.model_validate_json(record) for (record,) in records)
         head, tip = (int(fact(database, name) or START) for name in ("head", "tip"))
         return _Opened(database, History(versions=versions, head=head, tip=tip), turns)
-    except ValidationError as error:
-        raise UserError(f"the session's rows are damaged: {reason(error)}") from None
+    except (sqlite3.DatabaseError, ValueError) as error:
+        why = reason(error) if isinstance(error, ValidationError) else error
+        raise UserError(f"the session's rows are damaged: {why}") from None
 
 
 def fact(database: sqlite3.Connection, name: str) -> str | None:

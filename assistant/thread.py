@@ -44,11 +44,6 @@ class Thread:
         return self._graph.get_state(self._config)
 
     @property
-    def is_new(self) -> bool:
-        """Whether it has left nothing."""
-        return self._saver.get_tuple(self._config) is None
-
-    @property
     def under_way(self) -> dict[str, Any]:
         """The state of the turn that is under way, its message before the first node, nothing without one."""
         saved = self._saver.get_tuple(self._config)

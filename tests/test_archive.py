@@ -79,6 +79,23 @@ def test_everything_comes_back(exported: Path):
     assert again.read_bytes() == exported.read_bytes()
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "folder"])
+def test_an_archive_cannot_take_the_place_of_a_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with open_session("s") as session, pytest.raises(UserError, match="it is a folder"):
+        session.export(Path(name))
+
+
+def test_a_session_that_never_began_is_told_how_to(tmp_path: Path):
+    with Store(session_folder("s")) as store, pytest.raises(UserError, match="open it once with `eligen chat"):
+        export_session(store, tmp_path / "s.zip")
+    assert not (tmp_path / "s.zip").exists()
+    with open_session("s") as session:
+        session.export(tmp_path / "s.zip")
+    assert import_session(tmp_path / "s.zip", "t") == "t"
+
+
 def test_an_archive_holds_no_path_and_no_environment(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with zipfile.ZipFile(exported) as source:
         record = source.read("session.json")

@@ -199,6 +199,8 @@ def test_a_typed_conversation(chat: Chat, monkeypatch: pytest.MonkeyPatch):
 
 def test_what_is_wrong_in_a_typed_conversation_is_said_and_it_goes_on(chat: Chat, monkeypatch: pytest.MonkeyPatch):
     wrong = ("/undo", "/goto", "/goto x", "/goto 9", "/undo -1", "/fly", "/export", "/attach missing.png", "x" * 20_000)
+    wrong += ("/undo 0", "/redo 0", "/goto 1_0", f"/goto {'9' * 5000}", "/attach ~nobody-here/a.png", "/export .")
+    wrong += ("/export /", "/export ..", "/export no/such/folder.zip", "/export ~nobody-here/x.zip")
     typed(monkeypatch, *wrong, "a red cat")
     out, err = chat()
     assert len([line for line in err if line.startswith("note: ")]) >= len(wrong)

@@ -49,6 +49,8 @@ NOW = [
     ({"count": {"of": "cat", "n": 0}}, False),
     ({"count": {"of": "cat", "least": 2}}, False),
     ({"count": {"of": {"noun": "cat", "looks": "blue"}, "most": 0}}, True),
+    ({"count": {"of": "cat", "most": 0}}, False),
+    ({"count": {"of": "cat", "least": 1, "most": 1}}, True),
     ({"absent": "horse"}, True),
     ({"absent": "dog"}, False),
     ({"compare": {"a": "cat", "is": "equal", "b": "dog"}}, True),

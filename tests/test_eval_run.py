@@ -248,7 +248,23 @@ def test_a_damaged_file_of_rows_is_told(capsys: pytest.CaptureFixture[str]):
     evaluated("out", source)
     Path("out", ROWS).write_text('{"key": 1}\n')
     assert main(["eval", source, "--report", "out"]) == 2
-    assert "line 1: not a row" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "results.jsonl, line 1: key: " in said
+    assert said.endswith("results.jsonl to start again\n")
+
+
+def test_rows_hold_any_text():
+    source = written("mine.json", suite("a cat", name="mine"))
+    evaluated("out", source)
+    rows = Path("out", ROWS)
+    (line,) = rows.read_text().splitlines()
+    value = json.loads(line)
+    value["played"]["turns"][0]["messages"][0]["reply"] = "one\u2028two\u2029three\x85four"
+    rows.write_text(json.dumps(value, ensure_ascii=False) + "\n", encoding="utf-8")
+    with closing(Rows(Path("out"))) as read:
+        row = read.get(value["key"])
+    assert row is not None
+    assert row.played.turns[0].messages[0].reply == "one\u2028two\u2029three\x85four"
 
 
 def test_two_runs_do_not_write_to_one_folder(capsys: pytest.CaptureFixture[str]):

@@ -252,7 +252,7 @@ def test_a_question_waits_in_postgres_too(postgres: str):
         assert session._thread.waits
         session.answer("the dog")
         assert [entity.id for entity in session.layout.entities] == ["cat-1"]
-        assert session._thread.is_new
+        assert session._thread.under_way == {}
         assert not (session._store.folder / "checkpoints.sqlite").exists()
 
 

@@ -114,6 +114,14 @@ def test_steps_that_cannot_be_taken_say_so(history: History, step: str):
         getattr(history, step)()
 
 
+@pytest.mark.parametrize("step", ["undo", "redo"])
+@pytest.mark.parametrize("history", [line("edit", "edit", "undo"), line("edit", "edit", ("undo", 2))])
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_walk_of_no_step_goes_nowhere(history: History, step: str, number: int):
+    with pytest.raises(ToolError, match=f"nothing to {step}"):
+        getattr(history, step)(number)
+
+
 @pytest.mark.parametrize("number", [-1, 2])
 def test_versions_that_are_not_there_say_so(number: int):
     with pytest.raises(ToolError, match=f"no version {number}"):

@@ -354,7 +354,7 @@ def test_sessions_get_names_and_seeds_of_their_own():
 def test_state_holds_no_picture_and_finished_turns_leave_no_checkpoint(open_session: Open):
     session = open_session()
     session.send("a red cat and a blue dog")
-    assert session._thread.is_new
+    assert session._thread.under_way == {}
     session.send("remove it")
     values = session._thread.snapshot().values
     assert json.loads(json.dumps(values)) == values

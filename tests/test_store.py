@@ -172,6 +172,35 @@ def test_unusable_folders_and_files_are_said_in_one_line(home: Path):
         _ = Store(folder).history
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE turns",
+        "INSERT INTO facts VALUES ('head', 'x')",
+        "INSERT INTO versions VALUES (1, CAST(x'ff' AS TEXT))",
+        "INSERT INTO turns VALUES (1, 'no json')",
+    ],
+)
+def test_rows_that_make_no_sense_are_said_in_one_line(damage: str):
+    with Store(session_folder("a")) as store, store._open().database as database:
+        database.execute(damage)
+    with pytest.raises(UserError, match="rows are damaged") as error:
+        _ = Store(session_folder("a")).history
+    assert "\n" not in str(error.value)
+
+
+def test_a_database_cut_in_the_middle_is_damaged():
+    with Store(session_folder("a")) as store:
+        for shade in range(40):
+            painted(store, shade)
+    file = session_folder("a") / "session.sqlite"
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        _ = Store(session_folder("a")).history
+
+
 def test_images_are_hashes_inside_and_files_outside(tmp_path: Path):
     pictures, name = Pictures(tmp_path), "0" * 64
     request = InpaintRequest(

@@ -21,6 +21,7 @@ LINE = {"prompt": "a cat", "width": 128, "height": 128, "seed": 1}
         ("  a cat \n", "a cat"),
         ("a\x00 c\x1bat\x7f", "a cat"),
         ("a\tcat\nsleeps", "a cat sleeps"),
+        ("a cat\u2028sleeps\u2029", "a cat sleeps"),
         ("a cat \ud800", "a cat"),
         ("un chat à l'été 🐈\u200d⬛", "un chat à l'été 🐈\u200d⬛"),
         ("\x01\x02", ""),

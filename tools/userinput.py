@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def printable(text: str) -> str:
     """Return the text without control characters and lone surrogates; line breaks and tabs become spaces."""
-    spaced = text.translate({ord(char): " " for char in "\t\n\v\f\r"})
+    spaced = text.translate({ord(char): " " for char in "\t\n\v\f\r\u2028\u2029"})
     return "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cs"}).strip()
 
 

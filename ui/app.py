@@ -7,7 +7,7 @@ import streamlit as st
 from eligen.assistant.session import EligenError
 from eligen.assistant.studio.desk import Desk
 from eligen.assistant.studio.studio import Studio, open_studio
-from eligen.ui.canvas import canvas
+from eligen.ui.canvas import canvas, complain
 from eligen.ui.chat import chat
 from eligen.ui.export import export
 from eligen.ui.history import history
@@ -61,6 +61,7 @@ def seat(studio: Studio) -> Desk:
 
 def design(studio: Studio, desk: Desk) -> None:
     """Show the picture with its versions, and the panel beside it."""
+    complain(desk)
     middle, panel = st.columns([5, 4], gap="medium")
     with middle:
         st.fragment(picture, run_every=None if desk.idle else LIVE)(desk)

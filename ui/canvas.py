@@ -31,6 +31,15 @@ def obey(desk: Desk) -> None:
         st.toast(str(error), icon=":material/error:")
 
 
+def complain(desk: Desk) -> None:
+    """Say why shapes could not be found, once in every window that was open then."""
+    failures, key = desk.found.failures, f"failures-{desk.name}"
+    count = len(failures)
+    for why in failures[st.session_state.get(key, count) : count]:
+        st.toast(why, icon=":material/error:")
+    st.session_state[key] = count
+
+
 def shown(desk: Desk) -> dict[str, object]:
     """Return what the canvas shows: the picture as far as it is painted, the layout as it will be, the progress."""
     history, layout, running = desk.history, desk.layout, desk.running

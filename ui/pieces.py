@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from PIL import Image
 
+from eligen.assistant.studio.files import open_image
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -40,11 +42,10 @@ def colour(index: int) -> str:
 @lru_cache(maxsize=256)
 def picture_url(file: Path, most: int = 1024) -> str:
     """Return a picture as a data URL with sides of at most so many pixels; the file of a picture never changes."""
-    with Image.open(file) as image:
-        image.load()
-        if max(image.size) > most:
-            image.thumbnail((most, most))
-        return image_url(image)
+    image = open_image(file)
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail((most, most))
+    return image_url(image)
 
 
 def image_url(image: Image.Image) -> str:

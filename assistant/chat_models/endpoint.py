@@ -19,7 +19,6 @@ from eligen.tools.userinput import printable
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI, Stream
     from openai.types.chat import ChatCompletionChunk
-    from openai.types.chat.chat_completion_chunk import Choice
 
 KEY = "OPENAI_API_KEY"
 ADDRESS = "OPENAI_BASE_URL"
@@ -183,7 +182,7 @@ def _complete(client: OpenAI, request: dict[str, Any], on_token: OnToken | None)
         completion = client.chat.completions.create(**request)
         choice = completion.choices[0]
         text, refusal, reason = choice.message.content, choice.message.refusal, choice.finish_reason
-    except (AttributeError, IndexError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         raise ModelOutputError("the server's answer is no chat completion") from None
     return _whole(text, refusal, reason)
 
@@ -191,10 +190,10 @@ def _complete(client: OpenAI, request: dict[str, Any], on_token: OnToken | None)
 def _streamed(client: OpenAI, request: dict[str, Any], on_token: OnToken) -> str:
     text, refusal, reason = "", "", None
     with client.chat.completions.create(**request, stream=True) as stream:
-        for choice in _choices(stream):
-            reason = choice.finish_reason or reason
-            refusal += choice.delta.refusal or ""
-            if piece := choice.delta.content:
+        for ended, refused, piece in _choices(stream):
+            reason = ended or reason
+            refusal += refused
+            if piece:
                 text += piece
                 on_token(piece)
             if len(text) > MOST_CHARACTERS:
@@ -202,14 +201,15 @@ def _streamed(client: OpenAI, request: dict[str, Any], on_token: OnToken) -> str
     return _whole(text, refusal, reason)
 
 
-def _choices(stream: Stream[ChatCompletionChunk]) -> Iterator[Choice]:
-    """Yield the first choice of every chunk; ModelOutputError when the stream breaks off or is none."""
+def _choices(stream: Stream[ChatCompletionChunk]) -> Iterator[tuple[str | None, str, str]]:
+    """Yield (finish_reason, refusal, text) of every chunk; ModelOutputError when the stream breaks off or is none."""
     import openai
 
     try:
         for chunk in stream:
-            yield from chunk.choices[:1]
-    except (openai.APIError, AttributeError, TypeError, ValueError):
+            for choice in chunk.choices[:1]:
+                yield choice.finish_reason, str(choice.delta.refusal or ""), str(choice.delta.content or "")
+    except (openai.APIError, AttributeError, LookupError, TypeError, ValueError):
         raise ModelOutputError("the answer broke off in the middle") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ HELP = """Say what to paint or to change, or:
   /versions       list the versions;  /goto N  go to one of them
   /export FILE    write the whole session into a .zip
   /quit"""
+NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
 class Line(Value):
@@ -165,8 +167,8 @@ def converse(session: Session) -> None:
             if word in ("/quit", "/exit", "/q"):
                 return
             if word == "/attach":
-                open_image(Path(rest).expanduser())
-                attached.append(Path(rest).expanduser())
+                open_image(file := file_of(rest))
+                attached.append(file)
             elif word.startswith("/"):
                 obey(session, word, rest.strip())
             elif text or attached:
@@ -215,7 +217,7 @@ def obey(session: Session, word: str, rest: str) -> None:
     """Do what a word with a slash says; UserError when there is no such word or it needs another argument."""
     moves: dict[str, Callable[[int], Any]] = {"/undo": session.undo, "/redo": session.redo, "/goto": session.goto}
     if word in moves:
-        if not rest.isascii() or not (rest.isdigit() or (not rest and word != "/goto")):
+        if not (NUMBER.fullmatch(rest) or (rest == "0" if word == "/goto" else not rest)):
             raise UserError(f"{word} takes a number")
         moves[word](int(rest or 1))
         say(where(session))
@@ -226,9 +228,19 @@ def obey(session: Session, word: str, rest: str) -> None:
     elif word == "/export":
         if not rest:
             raise UserError("/export takes a file's name")
-        session.export(Path(rest).expanduser())
+        file = file_of(rest)
+        check_writable(file)
+        session.export(file)
         say(rest)
     elif word == "/help":
         say(HELP)
     else:
         raise UserError(f"there is no {word}; /help lists what there is")
+
+
+def file_of(text: str) -> Path:
+    """Return the path that was typed, which may begin with a home; UserError when nobody has it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"there is no home {Path(text).parts[0]}") from None

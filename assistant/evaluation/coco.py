@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from eligen.assistant.evaluation.scenarios import Suite
+from eligen.assistant.language.saying import listed
 from eligen.tools.errors import UserError
 from eligen.tools.nounphrases import article
 from eligen.tools.userinput import parse_json, read_text, validated
@@ -65,7 +66,7 @@ def coco(path: Path) -> Suite:
     for picture in known.images:
         entities = [_entity(one, picture, names, number) for number, one in enumerate(things[picture.id], start=1)]
         if FEWEST <= len(entities) <= MOST and all(entity is not None for entity in entities):
-            prompt = captions.get(picture.id) or _listed([entity["prompt"] for entity in entities if entity])
+            prompt = captions.get(picture.id) or listed([entity["prompt"] for entity in entities if entity])
             layout = {"prompt": prompt, "entities": entities}
             scenarios.append({"id": f"coco-{picture.id}", "turns": [{"layout": layout}]})
     if not scenarios:
@@ -93,8 +94,3 @@ def _captions(path: Path) -> dict[int, str]:
     for one in parse_json(read_text(beside), beside.name).get("annotations", ()):
         found.setdefault(one["image_id"], one["caption"].strip())
     return found
-
-
-def _listed(prompts: list[str]) -> str:
-    *first, last = prompts
-    return f"{', '.join(first)} and {last}"

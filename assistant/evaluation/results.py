@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from eligen.assistant.evaluation.evaluators.base import Score
 from eligen.assistant.evaluation.played import Played
 from eligen.assistant.pictures import Pictures
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Value
+from eligen.tools.userinput import read_json_lines, validated
 
 ROWS, PICTURES = "results.jsonl", "pictures"
 
@@ -87,13 +86,11 @@ class Rows:
         return row.model_copy(update={"scores": {**before.scores, **row.scores}})
 
     def _read(self) -> Iterator[Row]:
-        for number, line in enumerate(self.file.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                yield Row.model_validate(json.loads(line))
-            except (ValueError, ValidationError):
-                raise UserError(
-                    f"{self.file}, line {number}: not a row of this program; delete it to start again"
-                ) from None
+        try:
+            for where, value in read_json_lines(self.file):
+                yield validated(Row, value, where)
+        except UserError as error:
+            raise UserError(f"{error}; delete {self.file} to start again") from None
 
 
 def _mend(descriptor: int, path: Path) -> None:

@@ -33,7 +33,9 @@ class Count(Check):
     def failure(self, scene: Scene) -> str:
         """Return how many there are instead."""
         found = len(scene.found(self.of))
-        fits = found == self.n if self.n is not None else found >= self.least and found <= (self.most or found)
+        fits = found >= self.least and (self.most is None or found <= self.most)
+        if self.n is not None:
+            fits = found == self.n
         return "" if fits else f"{found} of {self.of.noun}"
 
 

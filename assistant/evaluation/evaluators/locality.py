@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eligen.assistant.evaluation.evaluators.base import Course, Score
+from eligen.assistant.regions import grown
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Box, Layout
 
@@ -126,9 +127,7 @@ def places(old: Layout, new: Layout, width: int, height: int) -> np.ndarray:
     apart = [e for e in (*old.entities, *new.entities) if e not in old.entities or e not in new.entities]
     mask = np.zeros((height, width), dtype=bool)
     for entity in apart:
-        x0, y0, x1, y1 = entity.box.as_tuple()
-        wide = Box(x0=max(x0 - MARGIN, 0), y0=max(y0 - MARGIN, 0), x1=min(x1 + MARGIN, 1), y1=min(y1 + MARGIN, 1))
-        mask |= in_box(wide, width, height)
+        mask |= in_box(grown(entity.box, MARGIN), width, height)
     return mask
 
 
