@@ -83,6 +83,12 @@ def cannot(work: Work, request: Request) -> None:
     work.said.append("I cannot do that to the picture: I change what is in it, its background and its style.")
 
 
+@does("set seed")
+def set_seed(work: Work, request: Request) -> None:
+    """Say where seeds are chosen."""
+    work.said.append("A seed is a setting, not a change: --seed on the command line, Seed in the studio's settings.")
+
+
 @does("if there")
 def if_there(work: Work, request: Request) -> None:
     """Do something if there is what it is about: "if there is a bird, remove it"."""

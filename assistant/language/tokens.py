@@ -31,7 +31,7 @@ def is_mark(token: str) -> bool:
 def number(token: str, lexicon: Lexicon) -> int | None:
     """Return the value of a number in digits or words ("7", "seven", "twenty-one"); None for other words."""
     if token.isdecimal():
-        return int(token[:6])
+        return int(token[:9])
     if token in lexicon.numbers:
         return lexicon.numbers[token]
     tens, _, units = token.partition("-")
