@@ -126,7 +126,9 @@ class Session:
             image = self.painter.paint(step.request).image
             self.seconds.append(perf_counter() - start)
             self.differences.append(difference_outside(self.image, image, mask))
-            self.seams.append(seam(image, mask) / seam(self.image, mask))
+            before, after = seam(self.image, mask), seam(image, mask)
+            if before and after:
+                self.seams.append(after / before)
             self.image = image
         self.layout = layout
 

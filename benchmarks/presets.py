@@ -98,7 +98,9 @@ def edits(painter: Painter, eye: Eye, cases: list[Case], nouns: list[str]) -> It
                 mask = np.asarray(painted.mask) > 0
                 seen, _ = eye.name(painted.image, [request.entities[0].box])
                 score.right.append([float(seen == [number])])
-                score.seams.append(seam(painted.image, mask) / seam(case.truth, mask))
+                before, after = seam(case.truth, mask), seam(painted.image, mask)
+                if before and after:
+                    score.seams.append(after / before)
                 score.changed = max(score.changed, difference_outside(case.truth, painted.image, mask))
     yield from scores.items()
 

@@ -124,7 +124,9 @@ def _turn(session: Session, timed: Timed, course: Course) -> None:
         repainted = np.asarray(Image.open(mask)) > 0
         old, new = Image.open(before), Image.open(session.picture)
         course.differences.append(difference_outside(old, new, repainted))
-        course.seams.append(seam(new, repainted) / seam(old, repainted))
+        was, now = seam(old, repainted), seam(new, repainted)
+        if was and now:
+            course.seams.append(now / was)
 
 
 def size_of(session: Session) -> int:

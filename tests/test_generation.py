@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tiny_models import peft_lora
 
+from eligen.tools import regions
 from eligen.tools.errors import UserError
 from eligen.tools.generation import Painted, Painter
 from eligen.tools.layout import Entity
@@ -21,6 +22,7 @@ from eligen.tools.loading import load_model, load_pipeline
 from eligen.tools.manifest import sha256_of, write_manifest
 from eligen.tools.profiles import get_profile
 from eligen.tools.requests import GenerateRequest
+from eligen.tools.resolving import changes
 
 SCENE = {
     "prompt": "a red cat and a dog on the grass",
@@ -237,6 +239,19 @@ def test_what_the_user_should_know(painter: Painter, changes: dict[str, Any], li
     notices = painter.paint(request(**changes)).notices
     assert len(notices) == len(lines)
     assert all(notice.startswith(line) for notice, line in zip(notices, lines, strict=True))
+
+
+def test_a_forced_way_of_attention_is_recorded_and_told(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = painter.resolve(request())
+    monkeypatch.setenv(regions.VARIABLE, "dense")
+    dense = painter.resolve(request())
+    monkeypatch.setenv(regions.VARIABLE, "split")
+    split = painter.resolve(request())
+    assert split.versions == free.versions | {"attention": "split"}
+    for one, other in ((free, dense), (dense, free), (dense, split)):
+        assert changes(one.versions, other.versions) == ["first painted with other versions (attention): it may differ"]
+        assert changes(one.versions, one.versions) == []
+    assert changes({}, dense.versions) == []
 
 
 def test_an_unknown_noun_is_painted_as_the_nearest_and_kept_in_the_request(painter: Painter) -> None:

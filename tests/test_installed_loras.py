@@ -123,6 +123,8 @@ def zeroed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (lambda folder, lora: saved(folder, zeroed(lora)), "no effect"),
         (lambda folder, lora: written(folder / "x.safetensors", b"nothing"), "cannot read the LoRA"),
         (lambda folder, lora: written(folder / "x.pt", b"nothing"), "cannot read the LoRA"),
+        (lambda folder, lora: pickled(folder, {1: torch.ones(1)}), "does not hold tensors by name"),
+        (lambda folder, lora: pickled(folder, {"state_dict": [1]}), "does not hold tensors by name"),
         (lambda folder, lora: folder / "x.pt", "it is not there"),
         (lambda folder, lora: folder / "x.safetensors", "cannot read the LoRA"),
         (lambda folder, lora: written(folder / "x.gguf", b""), "is no LoRA file"),
@@ -138,6 +140,27 @@ def test_what_cannot_be_added(for_mini: dict[str, torch.Tensor], tmp_path: Path,
 def saved(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
     save_file(tensors, folder / "x.safetensors")
     return folder / "x.safetensors"
+
+
+def pickled(folder: Path, content: Any) -> Path:
+    torch.save(content, folder / "x.bin")
+    return folder / "x.bin"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+def test_nothing_is_left_of_what_cannot_be_written(
+    for_mini: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    file = tmp_path / f"x{suffix}"
+    (torch.save if suffix == ".bin" else save_file)(for_mini, file)
+
+    def full(self: Path, *args: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError, match=r"cannot write to .*: No space left on device"):
+        add_lora(file)
+    assert not list(lora_path("x").parent.glob("*"))
 
 
 def written(path: Path, content: bytes) -> Path:

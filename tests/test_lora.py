@@ -198,6 +198,23 @@ def test_alpha_that_diffusers_saved_beside_the_weights_counts(pipe: FluxEliGenPi
     assert_same(deltas(pipe), {name: dense * (0.5 if "to_q" in name else 2) for name, dense in wanted.items()})
 
 
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ('{"r": 4}', "broken LoRA: lora_adapter_metadata: field .* is missing"),
+        ('{"lora_alpha": "8"}', "broken LoRA: lora_adapter_metadata: .*valid number"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"(": 2}}', "broken LoRA: lora_adapter_metadata: .*regular expression"),
+        ("[8]", "its lora_adapter_metadata is not a JSON object"),
+        ("{", "lora_adapter_metadata of the LoRA .*: not JSON"),
+    ],
+)
+def test_broken_metadata_is_one_line(pipe: FluxEliGenPipeline, tmp_path: Path, config: str, says: str) -> None:
+    save_file(load_file(lora_file("peft_all_fp16")), tmp_path / "lora.safetensors", {lora.METADATA: config})
+    with pytest.raises(UserError, match=says) as caught:
+        pipe.load_lora_weights(tmp_path / "lora.safetensors")
+    assert "\n" not in str(caught.value)
+
+
 def test_loras_add_up_by_weight_and_leave_nothing_behind(pipe: FluxEliGenPipeline) -> None:
     first, second = (expected(load_file(lora_file(name)), pipe.transformer) for name in FILES[:2])
     pipe.load_lora_weights(lora_file(FILES[0]), "first", weight=0.5)
@@ -242,6 +259,9 @@ def predict(pipe: FluxEliGenPipeline) -> torch.Tensor:
     return pipe.predict_noise(latents, torch.tensor([500.0]), Conditioning(text, pooled, img_ids))
 
 
+DOWN, ALPHA = (f"lora_unet_single_blocks_0_linear2.{part}" for part in ("lora_down.weight", "alpha"))
+
+
 def altered(change: Callable[[Tensors], object]) -> Tensors:
     tensors = load_file(lora_file("eligen_aligned_bf16"))
     change(tensors)
@@ -260,8 +280,11 @@ def altered(change: Callable[[Tensors], object]) -> Tensors:
         ),
         (altered(lambda t: t.update({"dora_scale": torch.ones(1)})), "1 names do not: dora_scale"),
         (altered(lambda t: t.pop("lora_unet_single_blocks_0_linear2.lora_up.weight")), "has only alpha and down"),
+        (altered(lambda t: t.update({DOWN: torch.tensor(1.0)})), r"broken LoRA: .* has \(\) and .* no matrices"),
+        (altered(lambda t: t.update({DOWN: torch.ones(0, 48)})), r"broken LoRA: .* has \(0, 48\) and .* no matrices"),
+        (altered(lambda t: t.update({ALPHA: torch.ones(2)})), "broken LoRA: .* has 2 alphas"),
     ],
-    ids=["empty", "strange module", "no lora", "partly", "dora", "half"],
+    ids=["empty", "strange module", "no lora", "partly", "dora", "half", "no matrix", "no rank", "alphas"],
 )
 def test_what_does_not_fit_is_named(pipe: FluxEliGenPipeline, tensors: Tensors, says: str) -> None:
     with pytest.raises(UserError, match=says) as caught:

@@ -107,6 +107,7 @@ def test_a_seam_shows_where_colours_jump_and_not_where_all_is_rough() -> None:
     assert seam(Image.fromarray(jump), inside) == pytest.approx(21)
     assert seam(Image.fromarray(rough), inside) == pytest.approx(1, abs=0.2)
     assert seam(Image.fromarray(jump), mask(0, 0, 32, 32)) == 1
+    assert seam(Image.fromarray(jump), mask(8, 8, 9, 9)) is None
 
 
 def test_oklab_has_the_published_values() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants, hf_hub_download
 
 from eligen.tools.downloads import fetch, fetch_file
 from eligen.tools.errors import UserError
@@ -158,7 +159,7 @@ def test_identity_follows_the_weights(weights: Path) -> None:
         (WORKSTATION, {"quantization": "int8"}, "cuda"),
         (WORKSTATION, {"quantization": "fp8-storage", "offload": "model"}, "cuda"),
         (WORKSTATION, {"offload": "group"}, "cuda"),
-        (WORKSTATION, {"offload": "sequential", "device": "cuda:1"}, "cuda:1"),
+        (replace(WORKSTATION, gpus=2), {"offload": "sequential", "device": "cuda:1"}, "cuda:1"),
         (Memory(40 * GB, 30 * GB), {"offload": "model"}, "cuda"),
         (Memory(12 * GB, 14 * GB), {"quantization": "nf4"}, "cuda"),
     ],
@@ -173,6 +174,9 @@ def test_where_models_fit(memory: Memory, options: dict[str, Any], device: str) 
         (LAPTOP, {}, "no GPU found, and a model of 33.7 GB takes hours .*: use --profile mini, or insist"),
         (LAPTOP, {"device": "cpu"}, "not enough main memory: 37.1 GB needed, 12.0 GB free; use --quant"),
         (LAPTOP, {"device": "cuda"}, "no GPU found for --device cuda"),
+        (LAPTOP, {"device": "foo"}, "unknown --device 'foo': known are cpu, cuda"),
+        (SERVER, {"device": "cuda:one"}, "unknown --device 'cuda:one'"),
+        (SERVER, {"device": "cuda:1"}, "no GPU found for --device cuda:1: the last is cuda:0"),
         (LAPTOP, {"device": "cpu", "offload": "model"}, "--offload model moves models"),
         (LAPTOP, {"device": "cpu", "quantization": "nf4"}, "nf4 needs a GPU"),
         (WORKSTATION, {}, "not enough GPU memory: 36.7 GB needed, 23.0 GB free; use --offload group"),
@@ -193,6 +197,13 @@ def test_where_models_do_not_fit(memory: Memory, options: dict[str, Any], line: 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LORA_BYTES = b"a LoRA"
+FILES = {
+    "lora.safetensors": LORA_BYTES,
+    "model_index.json": b'{"vae": ["diffusers", "AutoencoderKL"]}',
+    "vae/config.json": b"{}",
+    "vae/model.safetensors": b"weights",
+}
+FOLDER = ("model_index.json", "vae/*")
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -207,13 +218,17 @@ class Hub(BaseHTTPRequestHandler):
         elif way == "mirror":
             self._answer(200, LORA_BYTES)
         elif rest.startswith(f"api/models/someone/model/tree/{COMMIT}"):
-            entry = {"type": "file", "path": "lora.safetensors", "size": len(LORA_BYTES), "oid": "abc"}
-            self._answer(200, json.dumps([entry]).encode(), {"Content-Type": "application/json"})
+            entries = [
+                {"type": "file", "path": name, "size": len(content), "oid": name} for name, content in FILES.items()
+            ]
+            self._answer(200, json.dumps(entries).encode(), {"Content-Type": "application/json"})
         elif rest.startswith("api/models/someone/model"):
             self._answer(200, json.dumps({"id": "someone/model", "sha": COMMIT}).encode())
         else:
-            size = 10**18 if way == "huge" else len(LORA_BYTES)
-            self._answer(200, LORA_BYTES, {"ETag": '"abc"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(size)})
+            name = rest.partition(f"/{COMMIT}/")[2]
+            size, etag = 10**18 if way == "huge" else len(FILES[name]), name.replace("/", "-")
+            headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(size)}
+            self._answer(200, FILES[name], headers)
 
     do_HEAD = do_GET
 
@@ -272,6 +287,31 @@ def test_downloads_once(hub: str, tmp_path: Path) -> None:
         assert (folder / "lora.safetensors").read_bytes() == LORA_BYTES
     assert len(said) == 1
     assert said[0].startswith("downloading someone/model (0.0 GB")
+
+
+def test_an_interrupted_download_goes_on(hub: str, tmp_path: Path) -> None:
+    whole = replace(files(f"{hub}/fine"), patterns=FOLDER)
+    for name in ("model_index.json", "vae/config.json"):  # by a program that leaves no list of what else there is
+        hf_hub_download(whole.repository, name, revision=COMMIT, endpoint=whole.endpoint, cache_dir=tmp_path)
+    said: list[str] = []
+    folder = fetch(whole, said.append, cache_dir=tmp_path)
+    assert (folder / "vae" / "model.safetensors").read_bytes() == b"weights"
+    assert fetch(whole, said.append, cache_dir=tmp_path) == folder
+    assert len(said) == 1
+
+
+def test_a_whole_folder_needs_no_network_and_a_part_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    whole = replace(files("http://127.0.0.1:9"), patterns=FOLDER)
+    folder = tmp_path / "models--someone--model" / "snapshots" / COMMIT
+    (folder / "vae").mkdir(parents=True)
+    (folder / "model_index.json").write_bytes(FILES["model_index.json"])
+    (folder / "vae" / "model.safetensors.index.json").write_text('{"weight_map": {"one": "1.bin", "two": "2.bin"}}')
+    (folder / "vae" / "1.bin").touch()
+    with pytest.raises(UserError, match="someone/model is not on this machine and HF_HUB_OFFLINE forbids"):
+        fetch(whole, lambda line: None, cache_dir=tmp_path)
+    (folder / "vae" / "2.bin").touch()
+    assert fetch(whole, lambda line: None, cache_dir=tmp_path) == folder
 
 
 def test_the_mirror_stands_in_and_says_so(hub: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tiny_models import peft_lora
 
-from eligen.tools import transfer
+from eligen.tools import inpainting, transfer
 from eligen.tools.errors import ToolError, UserError
 from eligen.tools.generation import Painted, Painter
 from eligen.tools.manifest import sha256_of
@@ -152,7 +152,7 @@ def area(x0: int, y0: int, x1: int, y1: int, width: int = SIDE, height: int = SI
 
 def test_the_canvas_shows_the_reference_and_the_emptied_picture(files: Path) -> None:
     one = request(files, panel=SIDE, context=16.0, template="{entity} and {entity}, {scene}", background="on the grass")
-    picture = transfer.opened(one)
+    picture = inpainting.opened(one)
     canvas = transfer.prepared(one, one.entities[0], picture, area(8, 16, 24, 40))
     assert canvas.canvas.size == (2 * SIDE, SIDE)
     assert canvas.canvas.getpixel((SIDE // 2, SIDE // 2)) == (200, 30, 30)
@@ -172,7 +172,7 @@ def test_positions_count_from_the_canvas_or_from_the_picture(
     files: Path, origin: PanelOrigin, corner: tuple[int, int]
 ) -> None:
     one = request(files, panel=SIDE, template="{entity}", origin=origin)
-    canvas = transfer.prepared(one, one.entities[0], transfer.opened(one), area(8, 16, 24, 40))
+    canvas = transfer.prepared(one, one.entities[0], inpainting.opened(one), area(8, 16, 24, 40))
     assert canvas.arguments["origin"] == corner
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub import DryRunFileInfo, HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HTTPError,
@@ -15,8 +17,10 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import tqdm
 
 from eligen.tools.errors import UserError
+from eligen.tools.manifest import check_folder
 from eligen.tools.profiles import HubFiles
 
 Say = Callable[[str], None]
@@ -34,8 +38,7 @@ def fetch(files: HubFiles, say: Say, *, cache_dir: Path | None = None) -> Path:
         return cached
     try:
         HfApi(endpoint=files.endpoint).auth_check(files.repository)
-        listing = snapshot_download(dry_run=True, **_where(files, cache_dir))
-        size = sum(file.file_size or 0 for file in listing if file.will_download)
+        size = sum(file.file_size or 0 for file in _missing(files, cache_dir))
         _check_disk(files, size, Path(cache_dir or constants.HF_HUB_CACHE))
         say(f"downloading {files.repository} ({size / 10**9:.1f} GB; run again to resume if it is interrupted)")
         return Path(snapshot_download(**_where(files, cache_dir)))
@@ -63,12 +66,41 @@ def fetch_file(files: HubFiles, say: Say, *, cache_dir: Path | None = None) -> P
         return mirrored
 
 
+class _Hidden(tqdm):
+    """The bars of what is only looked up."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options | {"disable": True})
+
+
 def _cached(files: HubFiles, cache_dir: Path | None) -> Path | None:
+    """Return the folder in the cache; None when a file is missing from it, as after an interrupted download."""
     try:
         folder = Path(snapshot_download(local_files_only=True, **_where(files, cache_dir)))
     except LocalEntryNotFoundError:
         return None
-    return folder if all(any(folder.glob(pattern)) for pattern in files.patterns) else None
+    return folder if _is_whole(folder, files, cache_dir) else None
+
+
+def _is_whole(folder: Path, files: HubFiles, cache_dir: Path | None) -> bool:
+    """Return whether a folder has all that the patterns stand for: one file each, or with * a diffusers folder's."""
+    if not all(any(folder.glob(pattern)) for pattern in files.patterns):
+        return False
+    if not any("*" in pattern for pattern in files.patterns):
+        return True
+    try:
+        check_folder(folder)
+        return not _missing(replace(files, revision=folder.name), cache_dir)
+    except UserError:
+        return False
+    except (HTTPError, OSError):  # the hub does not answer
+        return True
+
+
+def _missing(files: HubFiles, cache_dir: Path | None) -> list[DryRunFileInfo]:
+    """Return those of the files that are not in the cache."""
+    listing = snapshot_download(dry_run=True, tqdm_class=_Hidden, **_where(files, cache_dir))
+    return [file for file in listing if file.will_download]
 
 
 def _where(files: HubFiles, cache_dir: Path | None) -> dict:

@@ -128,7 +128,7 @@ class Painter:
 
     def _transferred(self, request: TransferRequest, on_step: OnStep | None) -> Painted:
         """Return the picture of a resolved request with one entity after the other transferred into it."""
-        image = transfer.opened(request)
+        image = inpainting.opened(request)
         areas, notices = transfer.painted_areas(request, image, self.segmenter)
         todo = [(entity, area) for entity, area in zip(request.entities, areas, strict=True) if area.any()]
         with self._acting(request, (*request.loras, request.in_context)) as lines:

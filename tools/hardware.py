@@ -27,16 +27,17 @@ _LARGE_FOR_CPU = 8 * 10**9
 
 @dataclass(frozen=True)
 class Memory:
-    """Free bytes of main memory and of the GPU; `gpu` is None where there is none."""
+    """Free bytes of main memory and of the GPU, the first of `gpus`; `gpu` is None where there is none."""
 
     ram: int
     gpu: int | None
+    gpus: int = 1
 
 
 def free_memory() -> Memory:
     """Return what this machine has free now."""
     gpu = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
-    return Memory(ram=psutil.virtual_memory().available, gpu=gpu)
+    return Memory(ram=psutil.virtual_memory().available, gpu=gpu, gpus=torch.cuda.device_count())
 
 
 def plan_device(
@@ -64,15 +65,18 @@ def plan_device(
                 f"no GPU found, and a model of {_gb(total)} takes hours a picture without one: use --profile mini, "
                 "or insist with --device cpu"
             )
-    if device == "cpu":
+    kind = _kind(device)
+    if kind.type == "cpu":
         if offload:
             raise UserError(f"--offload {offload} moves models between main memory and a GPU: leave it out on the CPU")
         if quantization == "nf4":
             raise UserError("--quantization nf4 needs a GPU: choose int8 on the CPU")
         _check_fits("main memory", memory.ram, total + total // 10, "use --quantization int8 or --profile mini")
-    elif device.startswith("cuda"):
+    elif kind.type == "cuda":
         if memory.gpu is None:
             raise UserError(f"no GPU found for --device {device}: check the driver, or use --profile mini")
+        if (kind.index or 0) >= memory.gpus:
+            raise UserError(f"no GPU found for --device {device}: the last is cuda:{memory.gpus - 1}")
         _check_gpu(loaded, memory.ram, memory.gpu, offload)
     return device
 
@@ -136,6 +140,13 @@ def _on_gpu(loaded: Mapping[str, float], offload: Offload | None) -> float:
 def _check_fits(where: str, free: int, needed: float, advice: str) -> None:
     if needed > free:
         raise UserError(f"not enough {where}: {_gb(needed)} needed, {_gb(free)} free; {advice}")
+
+
+def _kind(device: str) -> torch.device:
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise UserError(f"unknown --device {device!r}: known are cpu, cuda, cuda:1, ...") from None
 
 
 def _check_choice(option: str, value: str | None, known: tuple[str, ...]) -> None:

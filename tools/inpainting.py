@@ -19,7 +19,7 @@ from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Box
 from eligen.tools.pixels import as_image, as_mask, as_tensor, blurred, grown, in_boxes, laid, membrane
-from eligen.tools.requests import InpaintRequest
+from eligen.tools.requests import InpaintRequest, RepaintRequest
 
 if TYPE_CHECKING:
     from eligen.tools.segmentation import Segmenter
@@ -65,13 +65,19 @@ class Repaint:
         return as_image(masks.blend(self.start, painted.clamp(0, 1), self.opacity))
 
 
-def prepare(request: InpaintRequest, segmenter: Segmenter) -> tuple[Repaint, list[str]]:
-    """Return what a request repaints, and notices; UserError when its picture or mask cannot be used."""
+def opened(request: RepaintRequest) -> Image.Image:
+    """Return the picture that a request repaints; UserError when it cannot be used."""
     image = open_image(Path(request.image)).convert("RGB")
     if image.size != (request.width, request.height):
         raise UserError(
             f"{request.id} is {request.width}x{request.height}, but its picture is {image.width}x{image.height}"
         )
+    return image
+
+
+def prepare(request: InpaintRequest, segmenter: Segmenter) -> tuple[Repaint, list[str]]:
+    """Return what a request repaints, and notices; UserError when its picture or mask cannot be used."""
+    image = opened(request)
     before, keeps = as_tensor(image), _keeps(request)
     mask, notices = _mask(request, image, segmenter)
     mask = grown(mask, request.grow)

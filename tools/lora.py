@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import warnings
@@ -17,10 +16,12 @@ import torch
 from diffusers import FluxTransformer2DModel
 from peft.tuners.lora import LoraLayer
 from peft.utils.other import get_pattern_key
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, FiniteFloat
 from safetensors import SafetensorError, safe_open
 
 from eligen.tools.errors import UserError
 from eligen.tools.lora_layouts import KEY, PARTS, diffusers_names, peft_name
+from eligen.tools.userinput import parse_json, validated
 
 METADATA = "lora_adapter_metadata"
 
@@ -38,6 +39,19 @@ class LowRank:
         return self.down.shape[0]
 
 
+class Scaling(BaseModel):
+    """What the adapter configuration that diffusers saves in a file says of alpha."""
+
+    model_config = ConfigDict(
+        strict=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(f"transformer.{name}", name)),
+    )
+
+    lora_alpha: FiniteFloat
+    alpha_pattern: dict[re.Pattern[str], FiniteFloat] | None = None
+    use_rslora: bool = False
+
+
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return a safetensors file's tensors and the adapter configuration diffusers may have saved in it.
 
@@ -45,10 +59,14 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}
             metadata = file.metadata() or {}
-            return {key: file.get_tensor(key) for key in sorted(file.keys())}, json.loads(metadata.get(METADATA, "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"cannot read the LoRA {path}: {error}") from error
+    config = parse_json(metadata.get(METADATA, "{}"), f"{METADATA} of the LoRA {path}")
+    if not isinstance(config, dict):
+        raise UserError(f"cannot read the LoRA {path}: its {METADATA} is not a JSON object")
+    return tensors, config
 
 
 def adapt(
@@ -172,7 +190,11 @@ def _fit(
     """Return the module's LoRA split over the layers it stands for, its shapes checked against theirs."""
     if not {"down", "up"} <= parts.keys():
         raise UserError(f"broken LoRA: {module} has only {' and '.join(sorted(parts))}")
-    down, up = parts["down"], parts["up"]
+    down, up, alphas = parts["down"], parts["up"], parts.get("alpha")
+    if not (down.ndim == up.ndim == 2 and down.numel()):
+        raise UserError(f"broken LoRA: {module} has {tuple(down.shape)} and {tuple(up.shape)}, which are no matrices")
+    if alphas is not None and alphas.numel() != 1:
+        raise UserError(f"broken LoRA: {module} has {alphas.numel()} alphas")
     rows = [layer.out_features for layer in layers.values()]
     columns = next(iter(layers.values())).in_features
     rank = down.shape[0]
@@ -181,7 +203,7 @@ def _fit(
             f"a LoRA of another model: {module} has {tuple(down.shape)} and {tuple(up.shape)}, "
             f"this one needs (rank, {columns}) and ({sum(rows)}, rank)"
         )
-    alpha = parts["alpha"].item() if "alpha" in parts else _configured_alpha(config, module, rank)
+    alpha = alphas.item() if alphas is not None else _configured_alpha(config, module, rank)
     return {name: LowRank(down, up_rows, alpha) for name, up_rows in zip(layers, up.split(rows), strict=True)}
 
 
@@ -189,10 +211,10 @@ def _configured_alpha(config: Mapping[str, Any], module: str, rank: int) -> floa
     """Return alpha as diffusers saved it in the file's metadata, else the rank, that is a scale of 1."""
     if not config:
         return rank
-    config = {key.removeprefix("transformer."): value for key, value in config.items()}
-    patterns = config.get("alpha_pattern") or {}
-    alpha = patterns.get(get_pattern_key(list(patterns), peft_name(module)), config["lora_alpha"])
-    return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha
+    scaling = validated(Scaling, config, f"broken LoRA: {METADATA}")
+    patterns = {name.pattern: alpha for name, alpha in (scaling.alpha_pattern or {}).items()}
+    alpha = patterns.get(get_pattern_key(list(patterns), peft_name(module)), scaling.lora_alpha)
+    return alpha * math.sqrt(rank) if scaling.use_rslora else alpha
 
 
 def _peft_config(lora: Mapping[str, LowRank]) -> dict[str, Any]:

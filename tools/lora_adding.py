@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from diffusers import FluxTransformer2DModel
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from eligen.tools.errors import UserError
@@ -43,22 +44,25 @@ def add_lora(file: Path, name: str | None = None) -> tuple[InstalledLora, list[s
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
-        if file.suffix == SAFE and not left_out:
-            shutil.copyfile(file, part)
-        else:
-            contents = {key: tensor.contiguous() for key, tensor in kept.items()}
-            save_file(contents, part, {METADATA: json.dumps(config)} if config else None)
-        added = InstalledLora(
-            name=name,
-            profiles=tuple(fitting),
-            modules=len(next(iter(fitting.values()))),
-            sha256=sha256_of(part),
-            source=file.name,
-        )
-        target.with_name(f"{name}.json").write_text(added.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        part.rename(target)
-    except OSError as error:
-        raise UserError(f"cannot write to {target.parent}: {error.strerror or error}") from error
+        try:
+            if file.suffix == SAFE and not left_out:
+                shutil.copyfile(file, part)
+            else:
+                contents = {key: tensor.contiguous() for key, tensor in kept.items()}
+                save_file(contents, part, {METADATA: json.dumps(config)} if config else None)
+            added = InstalledLora(
+                name=name,
+                profiles=tuple(fitting),
+                modules=len(next(iter(fitting.values()))),
+                sha256=sha256_of(part),
+                source=file.name,
+            )
+            target.with_name(f"{name}.json").write_text(added.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"cannot write to {target.parent}: {getattr(error, 'strerror', None) or error}") from error
     return added, notices
 
 
@@ -75,9 +79,13 @@ def _read_any(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         line = "is broken, or more than tensors, which is not loaded" if file.is_file() else "is not there"
         raise UserError(f"cannot read the LoRA {file}: it {line}") from error
     tensors = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
+    if not (isinstance(tensors, dict) and tensors and all(map(_is_named_tensor, tensors.items()))):
         raise UserError(f"cannot read the LoRA {file}: it does not hold tensors by name")
     return tensors, {}
+
+
+def _is_named_tensor(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
 
 
 def _fitting(tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> dict[str, dict[str, LowRank]]:

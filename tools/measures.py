@@ -109,15 +109,18 @@ def difference_outside(before: Image.Image, after: Image.Image, mask: np.ndarray
     return int(apart[~mask].max(initial=0))
 
 
-def seam(image: Image.Image, mask: np.ndarray) -> float:
+def seam(image: Image.Image, mask: np.ndarray) -> float | None:
     """Return how much steeper colours change across a mask's edge than along it; about 1 where no edge shows.
 
-    A level of 255 is added to both, so that flat places do not decide; 1 when the mask has no edge.
+    A level of 255 is added to both, so that flat places do not decide; 1 when the mask has no edge, None when its edge
+    is nowhere long enough to go along.
     """
     pixels = _pixels(image)
     pairs = [_steps(pixels, mask), _steps(pixels.swapaxes(0, 1), mask.T)]
     across, along = (np.concatenate(some) for some in zip(*pairs, strict=True))
-    return float((across.mean() + 1) / (along.mean() + 1)) if len(across) else 1.0
+    if not len(across):
+        return 1.0
+    return float((across.mean() + 1) / (along.mean() + 1)) if len(along) else None
 
 
 def _steps(pixels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

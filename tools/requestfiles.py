@@ -112,8 +112,6 @@ def _file(name: str | None, folder: Path, where: str) -> str | None:
         open_image(path)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-    except OSError as error:  # from asking whether a name too long is a file
-        raise UserError(f"{where}: cannot read {name[:80]!r}: {error.strerror}") from None
     return str(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 from eligen.tools.adapters import pinned
 from eligen.tools.loading import Model
 from eligen.tools.profiles import Profile
+from eligen.tools.regions import VARIABLE
 from eligen.tools.requests import GenerateRequest, Lora, TransferRequest
 
+ATTENTION = "attention"  # recorded only where the environment forces a path
 LIBRARIES = {"eligen": "eligen-assistant"} | {name: name for name in ("torch", "diffusers", "transformers", "peft")}
 
 T = TypeVar("T")
@@ -48,17 +51,21 @@ def resolved(
 
 def versions(model: Model) -> dict[str, str]:
     """Return what besides a request makes its picture: libraries, weights, and what computes with them."""
-    return {name: version(package) for name, package in LIBRARIES.items()} | {
+    forced = os.environ.get(VARIABLE)
+    used = {name: version(package) for name, package in LIBRARIES.items()} | {
         "base": model.digest,
         "eligen_lora": f"sha256:{model.lora_sha256}",
         "device": model.device,
         "precision": model.precision,
     }
+    return used | {ATTENTION: forced} if forced else used
 
 
 def changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
     """Return a notice when a picture is painted again by other versions than before."""
     changed = [name for name, value in before.items() if now.get(name, value) != value]
+    if before and (ATTENTION in before) != (ATTENTION in now):
+        changed.append(ATTENTION)
     return [f"first painted with other versions ({', '.join(changed)}): it may differ"] if changed else []
 
 

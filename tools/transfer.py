@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from eligen.tools import masks
 from eligen.tools.entitymasks import entity_masks
-from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.inpainting import Repaint, cells, shapes
 from eligen.tools.layout import Box, Entity
@@ -67,16 +66,6 @@ class Transfer:
         whole = self.repaint.before.clone()
         whole[:, y0:y1, x0:x1] = fitted[0].clamp(0, 1)
         return self.repaint.composed(whole)
-
-
-def opened(request: TransferRequest) -> Image.Image:
-    """Return the picture that things are transferred into; UserError when it cannot be used."""
-    image = open_image(Path(request.image)).convert("RGB")
-    if image.size != (request.width, request.height):
-        raise UserError(
-            f"{request.id} is {request.width}x{request.height}, but its picture is {image.width}x{image.height}"
-        )
-    return image
 
 
 def painted_areas(request: TransferRequest, image: Image.Image, segmenter: Segmenter) -> tuple[list[Tensor], list[str]]:
