@@ -29,6 +29,11 @@ def caption(layout: Layout) -> str:
     return ", ".join(filter(None, (f"{things} {places}".strip(), layout.style))) or "an empty picture"
 
 
+def summary(layout: Layout) -> str:
+    """Return what a layout shows, to follow "I see": its caption, or the bare background of one without things."""
+    return caption(layout) if layout.entities else layout.background
+
+
 def _counted(prompts: Sequence[str]) -> list[str]:
     """Return each different prompt once, with the number of those that are alike."""
     return [

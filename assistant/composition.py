@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eligen.assistant.caption import caption
+from eligen.assistant.caption import summary
 from eligen.assistant.items import MOST, Link
 from eligen.assistant.language.briefing import the_picture
 from eligen.assistant.language.inflection import article
@@ -99,5 +99,4 @@ def _back_to_front(things: Sequence[Thing], boxes: Sequence[Sequence[Box]], link
 
 def _reply(layout: Layout) -> str:
     """Say in one sentence what the picture will show."""
-    shown = caption(layout) if layout.entities else layout.background
-    return f"I planned {shown or 'no particular thing'}."
+    return f"I planned {summary(layout) or 'no particular thing'}."

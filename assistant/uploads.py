@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from eligen.assistant.caption import caption
+from eligen.assistant.caption import summary
 from eligen.assistant.edits import apply
 from eligen.assistant.history import History, Version
 from eligen.assistant.plan import Compose
@@ -48,8 +48,7 @@ def uploaded(layout: Layout, picture: str, history: History, reply: str) -> Vers
 
 def told(layout: Layout, given: tuple[int, int], size: tuple[int, int]) -> str:
     """Say what is seen in a picture and, where its size had to change, which it has now."""
-    known = bool(layout.entities or layout.background)
-    seen = f"I see {caption(layout)}." if known else "I see nothing in the picture that I know."
+    seen = f"I see {summary(layout) or 'nothing in the picture that I know'}."
     if given == size:
         return seen
     return f"{seen} The picture is {given[0]}x{given[1]}: here it is {size[0]}x{size[1]}."

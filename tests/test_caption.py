@@ -2,7 +2,7 @@
 
 import pytest
 
-from eligen.assistant.caption import caption
+from eligen.assistant.caption import caption, summary
 from eligen.assistant.language.inflection import plural, singulars
 from eligen.assistant.language.lexicon import lexicon
 from eligen.tools.layout import Box, Entity, Layout
@@ -67,3 +67,8 @@ def test_plurals_are_read_back_as_their_singulars():
     nouns = {noun.name for noun in words.nouns.values() if noun.kind in ("thing", "person", "animal")} - words.pairs
     assert len(nouns) > 1000
     assert {noun for noun in nouns if noun.split()[-1] not in singulars(plural(noun).split()[-1])} == set()
+
+
+def test_a_summary_of_a_picture_without_things_is_its_background():
+    assert summary(Layout(prompt="", background="a meadow")) == "a meadow"
+    assert summary(Layout(prompt="")) == ""
