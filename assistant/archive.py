@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from eligen.assistant.history import History
+from eligen.assistant.opening import written_settings
 from eligen.assistant.pictures import Pictures, images, mentioned
 from eligen.assistant.routing import Settings
 from eligen.assistant.store import Store, session_folder
@@ -23,7 +24,7 @@ from eligen.assistant.turns import Turn
 from eligen.tools.errors import UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Value
-from eligen.tools.userinput import printable, reason
+from eligen.tools.userinput import check_replaceable, printable, reason
 
 RECORD = "session.json"
 PICTURE = re.compile(r"pictures/([0-9a-f]{64})\.png")
@@ -47,17 +48,14 @@ class Archive(Value):
 
 def export_session(store: Store, path: Path) -> None:
     """Write a session with everything it has into a .zip; UserError when it cannot be written."""
-    name, settings = store.folder.name, store.fact("settings")
+    name, settings = store.folder.name, written_settings(store)
     if settings is None:
         raise UserError(f"session {name!r} has no settings yet: open it once with `eligen chat --session {name}`")
-    if path.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder")
-    archive = Archive(
-        name=name, settings=Settings.model_validate_json(settings), history=store.history, turns=store.turns
-    )
+    archive = Archive(name=name, settings=settings, history=store.history, turns=store.turns)
     record = archive.model_dump_json(exclude_none=True, indent=1)
-    part = path.with_name(f".{path.name}.part")
     try:
+        check_replaceable(path)
+        part = path.with_name(f".{path.name}.part")
         try:
             with zipfile.ZipFile(part, "w") as target:
                 target.writestr(zipfile.ZipInfo(RECORD), record, zipfile.ZIP_DEFLATED)

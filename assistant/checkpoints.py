@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eligen.assistant.store import shrink
+from eligen.assistant.store import shrink, writing
 from eligen.tools.errors import UserError
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+VARIABLE = "ELIGEN_CHECKPOINTS"
 FILE = "checkpoints.sqlite"
 SCHEMES = ("postgres://", "postgresql://")
 
 
 @contextmanager
 def checkpointer(folder: Path, url: str | None = None) -> Iterator[BaseCheckpointSaver[str]]:
-    """Hold a checkpointer open; UserError when a URL is of no known database, or its server does not answer."""
+    """Hold a checkpointer open, on the database of a URL, by default ELIGEN_CHECKPOINTS, else on a file in a folder.
+
+    UserError when a URL is of no known database, or its server does not answer.
+    """
+    url = os.environ.get(VARIABLE) if url is None else url
     if url is None:
         with sqlite(folder / FILE) as saver:
             yield saver
@@ -32,14 +38,17 @@ def checkpointer(folder: Path, url: str | None = None) -> Iterator[BaseCheckpoin
 
 @contextmanager
 def sqlite(path: Path) -> Iterator[BaseCheckpointSaver[str]]:
-    """Hold a checkpointer on an SQLite file."""
+    """Hold a checkpointer on an SQLite file; UserError when it cannot be made."""
     import sqlite3
 
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     with closing(sqlite3.connect(path, check_same_thread=False)) as database:
         database.execute("PRAGMA synchronous = NORMAL")  # a power cut may take a turn that was not finished
-        yield SqliteSaver(database)
+        saver = SqliteSaver(database)
+        with writing(path.parent):
+            saver.setup()
+        yield saver
 
 
 @contextmanager

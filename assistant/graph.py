@@ -45,7 +45,7 @@ def build_graph(
     graph.add_node("planner", PlannerAgent(planner, store, settings, approve))
     graph.add_node("upload", UploadAgent(eye, store, settings))
     graph.add_node("painter", PainterAgent(painter, store.pictures))
-    graph.add_node("record", ScribeAgent(store))
+    graph.add_node("record", ScribeAgent(store, settings))
     graph.add_node("ask", ask)
     graph.add_edge(START, "planner")
     if eye is not None and critic:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
+from eligen.tools.errors import UserError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -74,18 +76,27 @@ def mentioned(text: str) -> set[str]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that, killed at any moment, it is there with all of its content or not at all."""
+    """Write a file so that, killed at any moment, it is there with all of its content or not at all.
+
+    UserError when it cannot be written, as on a full disk.
+    """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def images(value: Any, key: str = "") -> Iterator[str]:

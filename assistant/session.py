@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,19 +18,18 @@ from eligen.assistant.checkpoints import checkpointer
 from eligen.assistant.context import Planner
 from eligen.assistant.graph import build_graph
 from eligen.assistant.history import History, Version
+from eligen.assistant.opening import fresh_name, settled
 from eligen.assistant.plan import Question
 from eligen.assistant.routing import Settings
 from eligen.assistant.state import Progress
-from eligen.assistant.store import Store, session_folder
+from eligen.assistant.store import Store, session_folder, writing
 from eligen.assistant.thread import Thread
 from eligen.assistant.turns import Turn
 from eligen.tools.errors import EligenError, UserError
 from eligen.tools.layout import Layout
 from eligen.tools.presets import PresetName
-from eligen.tools.profiles import DEFAULT_PROFILE, PROFILES
+from eligen.tools.profiles import DEFAULT_PROFILE
 from eligen.tools.requests import Lora
-
-CHECKPOINTS_VARIABLE = "ELIGEN_CHECKPOINTS"
 
 
 class Session:
@@ -79,18 +75,11 @@ class Session:
             store = stack.enter_context(Store(session_folder(name or fresh_name())))
             given = {"seed": seed, "steps": steps, "guidance": guidance, "preset": preset, "loras": loras}
             settings = settled(store, size=size, profile=profile, **given)
-            saver = stack.enter_context(checkpointer(store.folder, checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)))
-            graph = build_graph(
-                planner=planner,
-                painter=painter,
-                eye=eye,
-                store=store,
-                settings=settings,
-                critic=critic,
-                retries=retries,
-                approve=approve,
-            ).compile(checkpointer=saver)
-            session = cls(store, settings, Thread(graph, saver, store.fact("thread") or ""), stack)
+            saver = stack.enter_context(checkpointer(store.folder, checkpoints))
+            rules: Any = {"critic": critic, "retries": retries, "approve": approve}
+            graph = build_graph(planner=planner, painter=painter, eye=eye, store=store, settings=settings, **rules)
+            thread = Thread(graph.compile(checkpointer=saver), saver, store.fact("thread") or "")
+            session = cls(store, settings, thread, stack)
             session._tidy()
             session._stack = stack.pop_all()
             return session
@@ -238,7 +227,8 @@ class Session:
     def _run(self, message: dict[str, Any] | None) -> Iterator[Progress | Turn]:
         """Run the graph to the end of a turn, or to its question; a turn that cannot be done leaves no trace."""
         try:
-            yield from self._thread.run(message)
+            with writing(self.folder):
+                yield from self._thread.run(message)
         except (EligenError, GeneratorExit):
             self._forget()
             raise
@@ -255,31 +245,6 @@ class Session:
 
     def _forget(self) -> None:
         """Give up the turn that is under way."""
-        self._thread.forget()
+        with writing(self.folder):
+            self._thread.forget()
         self._store.sweep()
-
-
-def fresh_name() -> str:
-    """Return a name for a new session that tells when it was begun."""
-    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def settled(store: Store, *, size: tuple[int, int] | None, **given: Any) -> Settings:
-    """Return a session's settings, those that are given and not None instead of those it had, and write them down.
-
-    UserError when it has another size already.
-    """
-    given = {name: value for name, value in given.items() if value is not None}
-    text = store.fact("settings")
-    if text is None:
-        profile = PROFILES[given["profile"]]
-        width, height = size or (profile.width, profile.height)
-        settings = Settings(**{"width": width, "height": height, "seed": secrets.randbelow(2**31)} | given)
-    else:
-        old = Settings.model_validate_json(text)
-        if size not in (None, (old.width, old.height)):
-            raise UserError(f"session {store.folder.name!r} paints {old.width}x{old.height}: its size stays")
-        settings = old.model_copy(update=given)
-    thread = store.fact("thread") or secrets.token_hex(16)
-    store.record(store.history, settings=settings.model_dump_json(), thread=thread)
-    return settings

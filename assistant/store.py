@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -138,12 +138,15 @@ class Store:
         return fact(self._open().database, name)
 
     def record(self, history: History, *turns: Turn, **facts: str) -> None:
-        """Write turns, the versions that came with them, where the history stands, and facts: all or nothing."""
+        """Write turns, the versions that came with them, where the history stands, and facts: all or nothing.
+
+        UserError when they cannot be written, as on a full disk.
+        """
         facts |= {"head": str(history.head), "tip": str(history.tip)}
         with self._guard:
             now = self._open()
             fresh = history.versions[len(now.history.versions) :]
-            with now.database as transaction:
+            with writing(self.folder), now.database as transaction:
                 transaction.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
                 transaction.executemany("INSERT INTO versions VALUES (?, ?)", [(v.id, _row(v)) for v in fresh])
                 transaction.executemany("INSERT INTO turns VALUES (?, ?)", [(t.number, _row(t)) for t in turns])
@@ -203,23 +206,38 @@ def _row(value: Value) -> str:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection to a session's database, made if need be; UserError when it is none or too new."""
-    database = sqlite3.connect(path, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        (schema,) = database.execute("PRAGMA user_version").fetchone()
-        if schema == 0:
-            database.executescript(TABLES)
-    except sqlite3.DatabaseError as error:
-        database.close()
-        raise UserError(f"the session file {path} is damaged: {error}") from error
+    """Return a connection to a session's database, made if need be; UserError when it cannot be, is none or too new."""
+    with writing(path.parent):
+        database = sqlite3.connect(path, check_same_thread=False)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            (schema,) = database.execute("PRAGMA user_version").fetchone()
+            if schema == 0:
+                database.executescript(TABLES)
+        except sqlite3.DatabaseError as error:
+            database.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise UserError(f"the session file {path} is damaged: {error}") from error
     if schema > SCHEMA:
         database.close()
         raise UserError(f"the session file {path} was written by a newer version of this program")
     return database
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make a UserError of what SQLite says when it cannot write in a folder, as on a full disk."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UserError(f"cannot write to {folder}: {error}") from error
+
+
 def shrink(database: sqlite3.Connection) -> None:
-    """Move what the write-ahead log holds into the database, so that the log does not grow."""
-    with closing(database.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as rows:
+    """Move what the write-ahead log holds into the database, so that the log does not grow.
+
+    On a full disk it stays in the log, where it is as safe.
+    """
+    with suppress(sqlite3.OperationalError), closing(database.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as rows:
         rows.fetchone()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.serde.types import RESUME
@@ -33,7 +35,8 @@ class Thread:
         for event in self._graph.stream(start, self._config, stream_mode="custom", durability="sync"):
             yield Progress(**event)
         if not self.snapshot().next:
-            self.forget()
+            with suppress(sqlite3.OperationalError):  # the turn is recorded: a full disk only keeps its checkpoints
+                self.forget()
 
     def forget(self) -> None:
         """Delete all checkpoints."""

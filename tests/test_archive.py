@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -85,6 +86,18 @@ def test_an_archive_cannot_take_the_place_of_a_folder(name: str, tmp_path: Path,
     (tmp_path / "folder").mkdir()
     with open_session("s") as session, pytest.raises(UserError, match="it is a folder"):
         session.export(Path(name))
+
+
+def test_an_archive_takes_the_place_of_files_alone(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with open_session("s") as session:
+        for name in ("pipe", "link"):
+            with pytest.raises(UserError, match="it is not a regular file"):
+                session.export(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "link", "pipe"]
 
 
 def test_a_session_that_never_began_is_told_how_to(tmp_path: Path):

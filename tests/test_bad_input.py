@@ -1,6 +1,7 @@
 """Bad input is refused with exit code 2 and one line, before any model is loaded and with nothing painted."""
 
 import json
+import os
 import re
 import struct
 import subprocess
@@ -123,6 +124,22 @@ def test_design_refuses_a_bad_layout(folder: Path, capsys: pytest.CaptureFixture
 def test_design_refuses_when_a_file_it_writes_is_a_folder(folder: Path, capsys: pytest.CaptureFixture[str], file: str):
     Path(file).mkdir()
     assert "it is a folder" in refused(capsys, "design", "a cat", "--out", "x.png")
+
+
+def test_what_is_no_regular_file_is_never_written_over(folder: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("x.png", "y.json", "a.png", "pipe", "01.png"):
+        os.mkfifo(name)
+    Path("in.jsonl").write_text('{"id": "a", "turns": ["a cat"]}\n')
+    Path("lines.jsonl").write_text(json.dumps(LINE) + "\n")
+    Path("talk.jsonl").write_text('{"user": "a cat"}\n')
+    for args in (
+        ("design", "a cat", "--out", "x.png"),
+        ("design", "a cat", "--out", "y.png"),
+        ("render", "--input", "lines.jsonl", "--out", "."),
+        ("plan", "--input", "in.jsonl", "--output", "pipe"),
+        ("chat", "--script", "talk.jsonl", "--out", "."),
+    ):
+        assert "it is not a regular file" in refused(capsys, *args)
 
 
 @pytest.mark.parametrize(

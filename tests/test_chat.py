@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,13 @@ def test_the_first_picture_cannot_be_undone(chat: Chat):
     assert not same["painted"]
     assert (same["entities"], same["version"], same["error"]) == (first["entities"], 1, None)
     assert Path("out/01.png").read_bytes() == Path("out/02.png").read_bytes()
+
+
+def test_an_undo_says_when_it_could_not_go_as_far_as_asked(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    typed(monkeypatch, TALK[0], TALK[2], "/undo 2", "/redo 2", "/undo 99", "/undo 9")
+    out, err = chat()
+    assert [line.removeprefix("> ") for line in out if "went back" in line] == ["went back 2 of 99 steps"]
+    assert "note: there is nothing to undo" in err
 
 
 def test_before_the_first_picture_there_is_an_empty_canvas():
@@ -256,8 +264,10 @@ def test_sessions_come_and_go(chat: Chat, capsys: pytest.CaptureFixture[str]):
     ):
         assert main(["sessions", *args]) == 0
         assert capsys.readouterr().out.splitlines() == said
+    os.mkfifo("pipe")
     for args in (
         ("import", "s.zip", "--name", "two"),
+        ("export", "two", "pipe"),
         ("export", "none", "x.zip"),
         ("delete", "three"),
         ("import", "no.zip"),

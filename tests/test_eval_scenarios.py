@@ -184,6 +184,8 @@ def test_lmd(tmp_path: Path):
     cached = written(tmp_path / "cache.json", {prompt: ["[]"] for prompt in prompts})
     assert expected(get_suite(f"lmd:{cached}")) == wanted
     assert expected(get_suite(f"lmd:{written(tmp_path / 'prompts.txt', chr(10).join(prompts))}")) == wanted
+    (split,) = get_suite(f"lmd:{written(tmp_path / 'split.txt', prompts[0] + chr(0x2028) + prompts[0])}").scenarios
+    assert chr(0x2028) in split.turns[0].say
     with pytest.raises(UserError, match="no prompt of LMD"):
         get_suite(f"lmd:{written(tmp_path / 'other.txt', 'a cat')}")
 

@@ -6,12 +6,14 @@ import importlib.util
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -22,6 +24,7 @@ from eligen.assistant.agents.critic import RETRIES, best, repainted, retry
 from eligen.assistant.agents.painter import Paints
 from eligen.assistant.checkpoints import checkpointer
 from eligen.assistant.graph import build_graph
+from eligen.assistant.opening import written_settings
 from eligen.assistant.routing import Settings, steps
 from eligen.assistant.session import Session
 from eligen.assistant.state import Candidate, State, as_json
@@ -89,6 +92,14 @@ def test_every_checkpoint_is_plain_json_without_pictures(store: Store):
         assert len(json.dumps(snapshot.values)) < 10_000
         if "text" in snapshot.values:
             State(**snapshot.values)
+
+
+def test_a_session_that_was_never_opened_gets_its_settings(store: Store, tmp_path: Path):
+    built(store).invoke({"text": "a red cat and a blue dog"}, THREAD)
+    assert written_settings(store) == SETTINGS
+    store.record(store.history, settings=SETTINGS.model_copy(update={"seed": 4}).model_dump_json())
+    built(store).invoke({"text": "make the cat green"}, THREAD)
+    assert written_settings(store).seed == 4
 
 
 def test_running_record_twice_records_once(store: Store):
@@ -209,6 +220,17 @@ def test_what_could_not_be_checked_is_kept_and_said(store: Store):
 @pytest.mark.parametrize("url", ["mysql://x", "x", ""])
 def test_unknown_places_for_checkpoints_are_refused(tmp_path: Path, url: str):
     with pytest.raises(UserError, match="SQLite, or in Postgres"), checkpointer(tmp_path, url):
+        pass
+
+
+def test_checkpoints_that_cannot_be_made_are_told(tmp_path: Path):
+    (tmp_path / "checkpoints.sqlite").write_bytes(b"")
+    connection = partial(sqlite3.connect, f"file:{tmp_path}/checkpoints.sqlite?mode=ro", uri=True)
+    with (
+        mock.patch("sqlite3.connect", lambda path, **options: connection(**options)),
+        pytest.raises(UserError, match=r"^cannot write to "),
+        checkpointer(tmp_path),
+    ):
         pass
 
 

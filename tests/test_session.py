@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -312,6 +313,50 @@ def test_bad_messages_are_refused_in_one_line(open_session: Open, tmp_path: Path
             session.send(text, attached)
     assert session.turns == ()
     assert session.unfinished is None
+
+
+def test_a_full_disk_is_told_and_the_session_goes_on(open_session: Open, monkeypatch: pytest.MonkeyPatch):
+    session = open_session()
+    session.send("a red cat and a blue dog")
+    before = session.history, session.turns
+    for database in (session._store._open().database, session._thread._saver.conn):
+        database.execute("PRAGMA query_only = ON")
+        for _ in range(2):
+            with pytest.raises(UserError, match=r"^cannot write to .*/s: "):
+                session.send("make the cat green")
+        database.execute("PRAGMA query_only = OFF")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "disk full")))
+        with pytest.raises(UserError, match=r"^cannot write .*: disk full") as refused:
+            session.send("make the cat green")
+        assert "\n" not in str(refused.value)
+        assert files(session) == {session.history.current.picture}
+    assert (session.history, session.turns) == before
+    assert session.send("make the cat green").version == 2
+
+
+def test_a_finished_turn_is_answered_when_its_checkpoints_cannot_be_deleted(
+    open_session: Open, monkeypatch: pytest.MonkeyPatch
+):
+    session = open_session()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            session._thread._saver,
+            "delete_thread",
+            lambda name: (_ for _ in ()).throw(sqlite3.OperationalError("full")),
+        )
+        assert session.send("a red cat and a blue dog").version == 1
+    assert session.send("make the cat green").version == 2
+    assert open_session().unfinished is None
+
+
+def test_damaged_settings_are_told_in_one_line(open_session: Open, tmp_path: Path):
+    session = open_session()
+    session._store.record(session.history, settings='{"width": "wide"}')
+    for use in (lambda: session.export(tmp_path / "s.zip"), open_session):
+        with pytest.raises(UserError, match=r"^the settings of session 's' are damaged: ") as refused:
+            use()
+        assert "\n" not in str(refused.value)
 
 
 def test_a_session_keeps_its_size_and_takes_the_rest(open_session: Open):

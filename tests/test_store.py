@@ -1,5 +1,6 @@
 """Sessions on disk: rows and pictures that survive anything, one process at a time."""
 
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from eligen.assistant.history import History, Version
 from eligen.assistant.pictures import Pictures, mentioned, write_whole
 from eligen.assistant.plan import Plan, Style
 from eligen.assistant.store import (
+    DATABASE,
+    TABLES,
     Store,
     delete_session,
     existing,
@@ -21,6 +24,7 @@ from eligen.assistant.store import (
     rename_session,
     session_folder,
     sessions_folder,
+    shrink,
 )
 from eligen.assistant.turns import Finding, Turn, Verdict
 from eligen.tools.errors import UserError
@@ -96,10 +100,47 @@ def test_a_sweep_takes_what_nothing_mentions():
 
 
 def test_a_file_cut_short_is_never_seen_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "disk full")))
+    with pytest.raises(UserError, match=r"^cannot write .*/x.png: disk full$"):
         write_whole(tmp_path / "x.png", b"content")
-    assert not (tmp_path / "x.png").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_and_the_store_goes_on():
+    with Store(session_folder("a")) as store:
+        painted(store, 1)
+        before = store.history, store.turns
+        full = store._open().database
+        full.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(UserError, match=r"^cannot write to .*/a: database or disk is full$"):
+            painted(store, 2, user="long " * 10_000)
+        assert (store.history, store.turns) == before
+        full.execute("PRAGMA max_page_count = 1000")
+        painted(store, 2)
+        now = store.history, store.turns
+    with Store(session_folder("a")) as again:
+        assert (again.history, again.turns) == now
+        assert len(again.turns) == 2
+
+
+class FullLog:
+    """A database whose log cannot be moved into its file."""
+
+    def execute(self, statement: str) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_log_that_cannot_be_emptied_loses_nothing():
+    shrink(FullLog())
+
+
+def test_a_session_that_cannot_be_made_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("eligen.assistant.store.TABLES", f"PRAGMA max_page_count = 1;{TABLES}")
+    with pytest.raises(UserError, match=r"^cannot write to .*/a: database or disk is full$"):
+        _ = Store(session_folder("a")).history
+    (session_folder("b") / DATABASE).mkdir(parents=True)
+    with pytest.raises(UserError, match=r"^cannot write to .*/b: unable to open"):
+        _ = Store(session_folder("b")).history
 
 
 @pytest.mark.parametrize("name", ["a", "A.b_c-9", "-x", "x" * 64])

@@ -1,5 +1,6 @@
 """Texts and JSON that people wrote are cleaned, or refused in one line that names the place."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eligen.assistant.chat_models.qwen import QwenChat
 from eligen.tools.errors import UserError
+from eligen.tools.installed import lora_file
+from eligen.tools.profiles import get_profile
 from eligen.tools.requests import GenerateRequest
-from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, validated
+from eligen.tools.userfolder import user_folder
+from eligen.tools.userinput import parse_json, printable, read_json_lines, read_text, user_path, validated
 
 LINE = {"prompt": "a cat", "width": 128, "height": 128, "seed": 1}
 
@@ -25,6 +30,10 @@ LINE = {"prompt": "a cat", "width": 128, "height": 128, "seed": 1}
         ("a cat \ud800", "a cat"),
         ("un chat à l'été 🐈\u200d⬛", "un chat à l'été 🐈\u200d⬛"),
         ("\x01\x02", ""),
+        ("a\x1b[31mcat\x1b[0m \x1b[38;5;9;1msleeps\x1b[K", "acat sleeps"),
+        ("\x1b]8;;http://x\x1b\\a cat\x1b]8;;\x07", "a cat"),
+        ("a cat\x1b[", "a cat["),
+        ("a\x1b]0;red\ncat\x07", "a]0;red cat"),
     ],
 )
 def test_printable(text: str, expected: str):
@@ -73,6 +82,32 @@ def test_the_reason_is_one_line(value: Any, expected: str):
     with pytest.raises(UserError) as caught:
         validated(GenerateRequest, value, "here")
     assert str(caught.value) == expected
+
+
+def test_a_path_may_begin_with_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/a") == tmp_path / "a"
+    assert user_path("a/~") == Path("a/~")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        user_path,
+        QwenChat,
+        lambda path: lora_file(path, None),
+        lambda path: get_profile("flux-dev", environ={"ELIGEN_FLUX_DIR": path}),
+    ],
+)
+def test_a_home_that_nobody_has_is_told(use: Callable[[str], Any]):
+    with pytest.raises(UserError, match=r"^there is no home ~nobody-here$"):
+        use("~nobody-here/x")
+
+
+def test_a_home_that_nobody_has_cannot_be_the_programs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ELIGEN_HOME", "~nobody-here/x")
+    with pytest.raises(UserError, match=r"^there is no home ~nobody-here$"):
+        user_folder()
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):

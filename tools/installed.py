@@ -9,7 +9,7 @@ from pathlib import Path
 from eligen.tools.errors import UserError
 from eligen.tools.layout import Value
 from eligen.tools.userfolder import user_folder
-from eligen.tools.userinput import parse_json, printable, read_text, validated
+from eligen.tools.userinput import parse_json, printable, read_text, user_path, validated
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
@@ -48,7 +48,7 @@ def lora_file(name: str, model_folder: Path | None) -> Path:
 
     Raises UserError when it is none of them.
     """
-    candidates = [Path(name).expanduser()]
+    candidates = [user_path(name)]
     if NAME.fullmatch(name):
         candidates += [lora_path(name), *([model_folder / f"{name}.safetensors"] if model_folder else ())]
     for path in candidates:

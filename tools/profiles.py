@@ -12,6 +12,7 @@ from typing import Any, Literal
 from eligen.tools.errors import UserError
 from eligen.tools.manifest import picture_side
 from eligen.tools.requests import PanelOrigin, Schedule
+from eligen.tools.userinput import user_path
 
 DType = Literal["float32", "bfloat16"]
 ImageFeatures = Literal["pooled", "texture"]
@@ -241,4 +242,4 @@ def get_profile(
 
 
 def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
+    return user_path(text) if text else None

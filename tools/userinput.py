@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,29 @@ from eligen.tools.errors import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\n\x07\x1b]*(?:\x07|\x1b\\))")  # ANSI's CSI and OSC sequences
+
 
 def printable(text: str) -> str:
-    """Return the text without control characters and lone surrogates; line breaks and tabs become spaces."""
-    spaced = text.translate({ord(char): " " for char in "\t\n\v\f\r\u2028\u2029"})
+    """Return the text without terminal sequences, control characters and lone surrogates; line breaks become spaces."""
+    spaced = TERMINAL.sub("", text).translate({ord(char): " " for char in "\t\n\v\f\r\u2028\u2029"})
     return "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cs"}).strip()
+
+
+def user_path(text: str | Path) -> Path:
+    """Return the path that was written, which may begin with a home; UserError when nobody has it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"there is no home {Path(text).parts[0]}") from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise UserError when there is something at a path that a file must not take the place of."""
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder")
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}: it is not a regular file")
 
 
 def read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ from langgraph.types import Command
 from eligen.assistant.agents.critic import best
 from eligen.assistant.history import History, Version
 from eligen.assistant.plan import Plan
+from eligen.assistant.routing import Settings
 from eligen.assistant.state import Candidate, State
 from eligen.assistant.store import Store
 from eligen.assistant.turns import Turn
@@ -21,6 +22,7 @@ class ScribeAgent:
     """Writes a turn and its version, once however often it is run, and deletes the candidates that lost."""
 
     store: Store
+    settings: Settings
 
     def __call__(self, state: State) -> Command[Literal["ask", "__end__"]]:
         if state.turn > len(self.store.turns):
@@ -57,7 +59,9 @@ class ScribeAgent:
             names=plan.names,
             notices=tuple(dict.fromkeys((*notices, *(kept.notices if kept else ())))),
         )
-        self.store.record(history, turn)
+        # In LangGraph Studio nobody opened the session, which is when settings are written otherwise.
+        new = {"settings": self.settings.model_dump_json()} if self.store.fact("settings") is None else {}
+        self.store.record(history, turn, **new)
 
 
 def version(layout: Layout, plan: Plan, history: History, kept: Candidate | None, reply: str) -> Version:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eligen.assistant.chat_models.base import ChatMessage, OnToken, Schema
 from eligen.tools.errors import ModelOutputError, UserError
+from eligen.tools.userinput import user_path
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
@@ -71,7 +72,7 @@ def load(source: str, revision: str | None, device: str | None) -> Loaded:
 
 def _split(source: str) -> tuple[str, str | None]:
     """Return (folder or name, revision); UserError when there is no such folder and it is no name either."""
-    folder = Path(source).expanduser()
+    folder = user_path(source)
     if folder.is_dir():
         return str(folder), None
     name, _, revision = source.partition("@")

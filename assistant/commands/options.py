@@ -17,7 +17,7 @@ from eligen.tools.installed import lora_file
 from eligen.tools.presets import PRESETS, PresetName
 from eligen.tools.profiles import PROFILES
 from eligen.tools.requests import Lora, Side
-from eligen.tools.userinput import printable, validated
+from eligen.tools.userinput import check_replaceable, printable, validated
 
 RETRIES_HELP = "How often what failed is painted again.  [default: the profile's; 0 for mini]"
 PRESET_HELP = "Quality against time: exact (the paper's), balanced or fast."
@@ -102,8 +102,7 @@ def check_writable(path: Path) -> None:
     try:
         if not path.parent.is_dir():
             raise UserError(f"cannot write {path}: there is no folder {path.parent}")
-        if path.is_dir():
-            raise UserError(f"cannot write {path}: it is a folder")
+        check_replaceable(path)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".eligen-"):
             pass
         if path.exists():

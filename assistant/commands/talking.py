@@ -19,7 +19,7 @@ from eligen.assistant.turns import Turn
 from eligen.tools.errors import EligenError, UserError
 from eligen.tools.imagefiles import open_image
 from eligen.tools.layout import Value
-from eligen.tools.userinput import printable, read_json_lines, validated
+from eligen.tools.userinput import printable, read_json_lines, user_path, validated
 
 if TYPE_CHECKING:
     from eligen.assistant.session import Session
@@ -167,7 +167,7 @@ def converse(session: Session) -> None:
             if word in ("/quit", "/exit", "/q"):
                 return
             if word == "/attach":
-                open_image(file := file_of(rest))
+                open_image(file := user_path(rest))
                 attached.append(file)
             elif word.startswith("/"):
                 obey(session, word, rest.strip())
@@ -219,7 +219,10 @@ def obey(session: Session, word: str, rest: str) -> None:
     if word in moves:
         if not (NUMBER.fullmatch(rest) or (rest == "0" if word == "/goto" else not rest)):
             raise UserError(f"{word} takes a number")
-        moves[word](int(rest or 1))
+        steps, most = int(rest or 1), session.history.undoable
+        moves[word](steps)
+        if word == "/undo" and steps > most:
+            say(f"went back {most} of {steps} steps")
         say(where(session))
     elif word == "/versions":
         for version in session.history.versions:
@@ -228,7 +231,7 @@ def obey(session: Session, word: str, rest: str) -> None:
     elif word == "/export":
         if not rest:
             raise UserError("/export takes a file's name")
-        file = file_of(rest)
+        file = user_path(rest)
         check_writable(file)
         session.export(file)
         say(rest)
@@ -236,11 +239,3 @@ def obey(session: Session, word: str, rest: str) -> None:
         say(HELP)
     else:
         raise UserError(f"there is no {word}; /help lists what there is")
-
-
-def file_of(text: str) -> Path:
-    """Return the path that was typed, which may begin with a home; UserError when nobody has it."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise UserError(f"there is no home {Path(text).parts[0]}") from None

@@ -48,6 +48,8 @@ REWRITTEN = [
         r"(?:^|(?<=[.!?])\s*)for the (?=(?:very |exact )?(?:cent(?:er|re)|middle|[\w-]+ (?:corner|side|half|edge))\b)",
         "in the ",
     ),
+    (r"\ba couple(?: of)? more\b", "two more"),
+    (rf"\b({NUMBERS}|some|a few)( more)? (\w+s)\s*,\s*({SHADES}) ones\b", r"\1\2 \4 \3"),
     (r"\bkinda\b", "kind of"),
     (r"\bsorta\b", "sort of"),
     (r"\b(colou?r|size|style|background|time|number)'s(?=\s+(?:the|that|this|my|our|your|it)\b)", r"\1 is"),

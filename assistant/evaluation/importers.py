@@ -49,7 +49,7 @@ def _geneval(value: Raw, where: str) -> Iterator[Raw]:
 def lmd(path: Path) -> Suite:
     """Return LMD's prompts: a JSON whose keys they are, as its cached layouts are, or a text file of one a line."""
     text = read_text(path)
-    value = parse_json(text, path.name) if path.suffix == ".json" else text.splitlines()
+    value = parse_json(text, path.name) if path.suffix == ".json" else text.split("\n")
     prompts = [prompt.strip() for prompt in dict.fromkeys(value) if isinstance(prompt, str) and prompt.strip()]
     made = []
     for number, prompt in enumerate(prompts):

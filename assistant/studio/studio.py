@@ -6,7 +6,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from eligen.assistant.session import fresh_name
+from eligen.assistant.opening import fresh_name
 from eligen.assistant.store import list_sessions, session_folder
 from eligen.assistant.studio.choices import Choices
 from eligen.assistant.studio.desk import Desk
